@@ -1,0 +1,1 @@
+"""Data that are neither input nor output: reference images, CAMS, elevation and the like."""

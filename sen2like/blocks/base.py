@@ -1,0 +1,149 @@
+"""What a block is, and the `Job` it works on."""
+
+from __future__ import annotations
+
+import logging
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Event, Lock
+from typing import ClassVar
+
+from sen2like.config import Config
+from sen2like.auxiliary.reference import load_reference
+from sen2like.errors import BlockError, Sen2LikeError
+from sen2like.grid.mgrs import MGRSTile
+from sen2like.packaging.output import WrittenImage
+from sen2like.packaging.quicklooks import Previews
+from sen2like.packaging.writer import ProductWriter
+from sen2like.products.model import Angles, Masks, Product
+from sen2like.raster.image import Image, Kernel, LazyImage
+from sen2like.record import ProcessingRecord
+from sen2like.science.klt import Features
+
+log = logging.getLogger(__name__)
+
+AnyImage = Image | LazyImage
+
+
+class Cancelled(Sen2LikeError):
+    """The run was asked to stop."""
+
+
+@dataclass
+class Job:
+    """One product on its way through the blocks: what goes in, what is known so far, and the means to work with."""
+
+    product: Product
+    tile: MGRSTile
+    config: Config
+    bands: tuple[str, ...]
+    """The product's own names of the bands to process."""
+    workdir: Path
+    reference: Path | None
+    """Geometric reference image."""
+    masks: Masks
+    angles: Angles
+    pool: Executor | None = None
+    """Threads for strips of rows."""
+    threads: int = 1
+    """Threads a decoder or encoder may use when it works alone."""
+    record: ProcessingRecord = field(default_factory=ProcessingRecord)
+    writers: dict[str, ProductWriter] = field(default_factory=dict)
+    """Output products being built, by level (``L2H``, ``L2F``)."""
+    previews: dict[str, Previews] = field(default_factory=dict)
+    """Reduced bands for the pictures of each output product, by level."""
+    encoded: dict[str, tuple[AnyImage, WrittenImage]] = field(default_factory=dict)
+    """By band: the image L2H was given and the file it became, so that L2F need not encode the same image again."""
+    cancelled: Event = field(default_factory=Event)
+    _kept: dict[str, Image] = field(default_factory=dict, repr=False)
+    _features: dict[float, Features] = field(default_factory=dict, repr=False)
+    _lock: Lock = field(default_factory=Lock, repr=False)
+
+    def read(self, band: str, keep: bool = False) -> Image:
+        """DN of a band. `keep`: somebody will ask for it once more; it is then not decoded a second time."""
+        self.check()
+        image = self._kept.pop(band, None)
+        if image is None:
+            with self.record.timer("read"):
+                image = self.product.read(band, self.threads)
+        if keep:
+            self._kept[band] = image
+        return image
+
+    def reference_features(self, resolution: float) -> Features:
+        """The reference image at `resolution` metres, prepared for matching; kept, since check and correction share it."""
+        if self.reference is None:
+            raise BlockError(f"tile {self.tile.id} has no reference image")
+        with self._lock:
+            if resolution not in self._features:
+                image = load_reference(self.reference, self.tile, resolution, self.workdir)
+                self._features[resolution] = Features(image.data, self.pool)
+            return self._features[resolution]
+
+    def check(self) -> None:
+        """Raise `Cancelled` when the run has been asked to stop."""
+        if self.cancelled.is_set():
+            raise Cancelled(f"{self.product.name}: stopped on request")
+
+    def warn(self, message: str) -> None:
+        """Log a warning and keep it for the reports."""
+        log.warning("%s: %s", self.product.name, message)
+        self.record.warn(message)
+
+    def band_of(self, s2_name: str) -> str | None:
+        """The product's own name of the band with that Sentinel-2 name; None when it has none."""
+        return next((b.name for b in self.product.bands.values() if b.s2_name == s2_name), None)
+
+
+class S2L_Process:
+    """One step of the chain. Life cycle: ``preprocess`` once, ``process`` for each band (from several threads), ``postprocess`` once.
+
+    A new object is made for every product; what the bands share is set in ``preprocess`` and only read afterwards.
+    """
+
+    switch: ClassVar[str]
+    """Configuration key that turns the block on, e.g. ``doToa``."""
+    order: ClassVar[int]
+    """Place in the chain; see :mod:`sen2like.blocks.registry`."""
+    suffix: ClassVar[str | None] = None
+    """Ending of the block's intermediate files; None: it writes none."""
+    sensors: ClassVar[frozenset[str]] = frozenset({"S2", "L8", "L9", "Prisma"})
+    pixelwise: ClassVar[bool] = False
+    """True: each output pixel needs only the same input pixel, so the block may run strip by strip."""
+
+    @classmethod
+    def name(cls) -> str:
+        """``Toa`` for ``S2L_Toa``."""
+        return cls.__name__.removeprefix("S2L_")
+
+    def declines(self, job: Job) -> str | None:
+        """Why this block must not run on this product although it is switched on; None: it runs."""
+        return None
+
+    def preprocess(self, job: Job) -> None:
+        """Prepare what all bands share."""
+
+    def process(self, job: Job, image: AnyImage, band: str) -> AnyImage:
+        """The band after this step; `band` is the product's own name."""
+        raise NotImplementedError
+
+    def postprocess(self, job: Job) -> None:
+        """Finish the product."""
+
+
+class PixelwiseProcess(S2L_Process):
+    """A block that works pixel by pixel on reflectance: it only has to give a kernel for the band.
+
+    Kernels get float32 reflectance, NaN where nothing is known, and keep NaN.
+    """
+
+    pixelwise = True
+
+    def kernel(self, job: Job, band: str, image: AnyImage) -> Kernel | None:
+        """The function that turns rows of the band into rows of the result; None: the band passes unchanged."""
+        raise NotImplementedError
+
+    def process(self, job: Job, image: AnyImage, band: str) -> AnyImage:
+        kernel = self.kernel(job, band, image)
+        return image if kernel is None else image.map(kernel, job.record.timer(self.name()))

@@ -1,0 +1,127 @@
+"""S2L_PackagerL2H and S2L_PackagerL2F: the output products (spec 10, 11)."""
+
+import threading
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+
+from sen2like.blocks.base import AnyImage, Job, S2L_Process
+from sen2like.config import Config
+from sen2like.packaging.contents import complete
+from sen2like.packaging.quicklooks import Previews
+from sen2like.packaging.writer import OutputSettings, ProductWriter
+from sen2like.raster.image import for_each_strip
+from sen2like.raster.write import RasterFormat
+from sen2like.science.encode import count_not_finite, encode
+from sen2like.science.resample import mask_rows
+
+
+class _Packager(S2L_Process):
+    """Writes every band it is given and, at the end, everything that goes with them."""
+
+    level: str
+
+    def preprocess(self, job: Job) -> None:
+        shared = next(iter(job.writers.values()), None)
+        time = shared.production_time if shared else datetime.now(UTC)
+        self.settings = output_settings(job.config)
+        self.writer = ProductWriter(self.level, job.product, job.tile, self.settings, time)
+        job.writers[self.level] = self.writer
+        self.previews = Previews(job.tile, self.settings.gain, self.settings.offset, single=len(job.bands) == 1)
+        job.previews[self.level] = self.previews
+        self._lost = 0
+        self._lock = threading.Lock()
+
+    def process(self, job: Job, image: AnyImage, band: str) -> AnyImage:
+        dn = self._encode(job, image, band)
+        job.check()
+        with job.record.timer("write"):
+            written = self.writer.add_image(job.product.bands[band], dn, image, job.threads)
+        with job.record.timer("previews"):
+            self.previews.add(written.band, dn, image.resolution, written.native)
+        job.encoded[band] = (image, written)
+        return image
+
+    def _encode(self, job: Job, image: AnyImage, band: str) -> np.ndarray:
+        """DN of the band, computed strip by strip through all pixel-wise blocks before this one."""
+        out = job.config.output_format
+        mask = job.masks.data.data
+        dn = np.empty(image.shape, np.uint16)
+        lost = []
+
+        def one(rows: slice) -> None:
+            job.check()
+            rho = image.rows(rows.start, rows.stop)
+            with job.record.timer("encode"):
+                present = mask_rows(mask, image.shape, rows.start, rows.stop, out.mask_60m)
+                encode(rho, out.gain, out.offset, out.rounding, out.clip_negative, present, out=dn[rows])
+                lost.append(count_not_finite(rho, present))
+
+        for_each_strip(one, image.shape, job.pool)
+        with self._lock:
+            self._lost += sum(lost)
+        return dn
+
+    def postprocess(self, job: Job) -> None:
+        if self._lost:
+            job.warn(f"{self.level}: {self._lost} pixels without a usable value inside the data mask were written as no data")
+        for file in self.previews.write(self.writer.folder, self.writer.names, job.record, self.settings.quicklook_quality):
+            self.writer.add_file(file)
+        complete(self.writer, job.product, job.masks, job.angles, job.record, partial=set(job.bands) != set(job.product.bands))
+
+
+class S2L_PackagerL2H(_Packager):
+    """Harmonised surface reflectance, each sensor at its own resolution."""
+
+    switch = "doPackagerL2H"
+    order = 100
+    level = "L2H"
+
+
+class S2L_PackagerL2F(_Packager):
+    """What fusion made of it; a band that fusion left alone is the L2H file itself, encoded once and hard-linked."""
+
+    switch = "doPackagerL2F"
+    order = 120
+    level = "L2F"
+
+    def declines(self, job: Job) -> str | None:
+        return None if job.config.processing.doFusion else "doFusion is off: there is no L2F without it"
+
+    def process(self, job: Job, image: AnyImage, band: str) -> AnyImage:
+        harmonised = job.writers.get("L2H")
+        twin = job.encoded.get(band)
+        if harmonised is None or twin is None or twin[0] is not image:
+            return super().process(job, image, band)
+        written = self.writer.link_image(job.product.bands[band], harmonised, twin[1])
+        self.previews.adopt(job.previews["L2H"], written.band)
+        return image
+
+
+def output_settings(config: Config) -> OutputSettings:
+    """Values of the configuration that decide how products are written."""
+    cog, out = config.cog_options, config.output_format
+    fmt = RasterFormat(
+        name=out.output_format,
+        compression=cog.compression,
+        predictor=cog.predictor,
+        level=cog.compression_level,
+        blocksize=cog.internal_tiling,
+        interleave=cog.interleave,
+        overviews={r: getattr(cog, f"downsampling_levels_{r}") for r in (10, 15, 20, 30, 60)},
+        resampling=cog.resampling_algo,
+        mask_resampling=cog.resampling_algo_MASK,
+        lossless=config.jpeg2000_options.lossless_jpeg2000,
+    )
+    return OutputSettings(
+        archive_dir=Path(config.directories.archive_dir),
+        gain=out.gain,
+        offset=out.offset,
+        fmt=fmt,
+        quicklook_quality=config.packager.quicklook_jpeg_quality,
+        json_metadata=config.packager.json_metadata,
+        if_exists=config.packager.if_exists,
+        configuration_name=config.name,
+        configuration_hash=config.digest,
+    )

@@ -1,0 +1,50 @@
+"""The blocks and their order (spec 01 section 4.5). Other packages add theirs through the entry point group ``sen2like.blocks``."""
+
+from importlib.metadata import entry_points
+
+from sen2like.blocks.atmcor import S2L_Atmcor
+from sen2like.blocks.base import Job, S2L_Process
+from sen2like.blocks.geometry import S2L_GeometryKLT
+from sen2like.blocks.geometry_check import S2L_GeometryCheck
+from sen2like.blocks.intercalibration import S2L_InterCalibration
+from sen2like.blocks.nbar import S2L_Nbar
+from sen2like.blocks.packager import S2L_PackagerL2F, S2L_PackagerL2H
+from sen2like.blocks.toa import S2L_Toa
+from sen2like.errors import ConfigurationError
+
+BLOCKS: tuple[type[S2L_Process], ...] = (
+    S2L_GeometryKLT,
+    S2L_GeometryCheck,
+    S2L_Toa,
+    S2L_InterCalibration,
+    S2L_Atmcor,
+    S2L_Nbar,
+    S2L_PackagerL2H,
+    S2L_PackagerL2F,
+)
+
+
+def known_blocks() -> list[type[S2L_Process]]:
+    """Built-in and plugged-in blocks in processing order."""
+    plugged = []
+    for point in entry_points(group="sen2like.blocks"):
+        block = point.load()
+        if not (isinstance(block, type) and issubclass(block, S2L_Process)):
+            raise ConfigurationError(f"plug-in {point.name} ({point.value}) is not an S2L_Process block")
+        plugged.append(block)
+    return sorted((*BLOCKS, *plugged), key=lambda block: block.order)
+
+
+def chain(job: Job) -> tuple[list[S2L_Process], list[str]]:
+    """(blocks that run on this product in order, one line for each that is switched on but declines, saying why)."""
+    run, declined = [], []
+    for block in known_blocks():
+        if not getattr(job.config.processing, block.switch, True) or job.product.sensor not in block.sensors:
+            continue
+        instance = block()
+        reason = instance.declines(job)
+        if reason:
+            declined.append(f"{block.name()} not applied: {reason}")
+        else:
+            run.append(instance)
+    return run, declined

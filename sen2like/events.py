@@ -1,0 +1,71 @@
+"""What a run tells its caller while it goes on; the command line is one such caller."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sen2like.record import ProcessingRecord
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One product of the listing: what will be done with it, and why."""
+
+    tile: str
+    path: str
+    decision: str
+    """``selected`` or ``dropped``."""
+    reason: str = ""
+    tile_coverage: float | None = None
+    """0..1"""
+    cloud_cover: float | None = None
+    """percent"""
+
+
+@dataclass(frozen=True)
+class Listed:
+    """The candidates of a tile, in processing order."""
+
+    tile: str
+    candidates: tuple[Candidate, ...]
+
+
+@dataclass(frozen=True)
+class ProductStarted:
+    tile: str
+    product: str
+    bands: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class StepDone:
+    """One step of one product ended; `band` is None for steps of the whole product."""
+
+    tile: str
+    product: str
+    step: str
+    band: str | None
+    seconds: float
+
+
+@dataclass(frozen=True)
+class ProductFinished:
+    tile: str
+    product: str
+    status: str
+    """``done``, ``failed``, ``skipped`` or ``interrupted``."""
+    seconds: float
+    outputs: tuple[Path, ...] = ()
+    reason: str = ""
+    """Why it failed or was skipped: block, band and cause."""
+    record: ProcessingRecord | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class RunFinished:
+    run_dir: Path
+    seconds: float
+
+
+Event = Listed | ProductStarted | StepDone | ProductFinished | RunFinished

@@ -1,0 +1,1 @@
+"""Where tasks run. Today: the threads of this process."""

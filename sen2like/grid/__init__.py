@@ -1,0 +1,1 @@
+"""MGRS tiles, WRS-2 scenes and GeoBox arithmetic."""

@@ -1,0 +1,111 @@
+"""What goes into a product beside its images: validity mask, angles, masks of the input, correlation table, documents."""
+
+import csv
+import io
+from pathlib import PurePosixPath
+
+import numpy as np
+import rasterio.features
+import shapely
+import shapely.ops
+from odc.geo.geobox import GeoBox
+from pyproj import Transformer
+from shapely.geometry.base import BaseGeometry
+
+from sen2like.packaging.output import MeanAngles, OutputProduct, WrittenFile
+from sen2like.packaging.writer import ProductWriter
+from sen2like.products.model import Angles, Masks, Product
+from sen2like.raster.image import Image
+from sen2like.raster.write import write_layers, write_mask
+from sen2like.record import ProcessingRecord
+from sen2like.science.angles import to_stored
+
+SIMPLIFY_M = 100.0
+"""Largest error of the footprint in STAC items, metres."""
+DENSIFY_M = 10_000.0
+"""Straight lines of a UTM zone bend in longitude and latitude: a vertex at least every so many metres."""
+FOOTPRINT_SIDE = 1098
+"""The mask is thinned to at most so many rows before its outline is drawn."""
+CORRELATION_COLUMNS = (
+    "refImg secImg total_valid_pixel sample_pixel confidence_th min_x max_x median_x mean_x std_x min_y max_y median_y mean_y std_y"
+).split()
+
+
+def complete(writer: ProductWriter, product: Product, masks: Masks, angles: Angles, record: ProcessingRecord, *, partial: bool,
+             derived_from: tuple[str, ...] = ()) -> OutputProduct:
+    """Write all that is still missing in the folder of `writer`, documents last, and verify the whole."""
+    names, settings = writer.names, writer.settings
+    path = writer.folder / names.mask
+    write_mask(path, masks.valid.data, masks.valid.geobox, settings.fmt)
+    writer.add_file(WrittenFile(names.mask, "MSK", "COG" if settings.fmt.name == "COG" else "GTIFF", {}, masks.valid.shape,
+                                masks.valid.geobox.affine))
+    write_layers(writer.folder / names.angles, to_stored(angles.degrees), angles.geobox, angles.names, scale=0.01, unit="degree")
+    writer.add_file(WrittenFile(names.angles, "ANG", "GTIFF", {}, tuple(angles.geobox.shape), angles.geobox.affine))
+    for source in product.mask_files():
+        destination = names.copied_mask(source.name)
+        (writer.folder / destination).write_bytes(product.container.read(source.name))
+        kind = "JPEG2000" if PurePosixPath(source.name).suffix.lower() == ".jp2" else "GTIFF"
+        writer.add_file(WrittenFile(destination, "INPUT_MASK", kind, source.attributes))
+    if record.correlation:
+        table = names.quality_file("CORREL", "csv")
+        (writer.folder / table).write_text(correlation_table(record))
+        writer.add_file(WrittenFile(table, "CORREL", "CSV"))
+    output = OutputProduct(
+        level=writer.level,
+        names=names,
+        source=product,
+        tile=writer.tile,
+        record=record,
+        images=tuple(sorted(writer.images.values(), key=lambda i: (i.native, i.path))),
+        files=tuple(writer.files),
+        production_time=writer.production_time,
+        gain=settings.gain,
+        offset=settings.offset,
+        output_format=settings.fmt.name,
+        configuration_name=settings.configuration_name,
+        configuration_hash=settings.configuration_hash,
+        mean_angles=MeanAngles.of(_known(angles)),
+        footprint=footprint(masks.data),
+        partial=partial,
+        derived_from=derived_from,
+    )
+    writer.finish(output)
+    return output
+
+
+def footprint(data: Image) -> BaseGeometry | None:
+    """Outline (longitude, latitude) of the pixels with data, to about 100 m; None when there are none.
+
+    Holes are left out; parts on both sides of the antimeridian are the business of whoever writes the geometry.
+    """
+    factor = -(-max(data.shape) // FOOTPRINT_SIDE)
+    thin = np.ascontiguousarray(data.data[::factor, ::factor])
+    if not thin.any():
+        return None
+    grid: GeoBox = data.geobox
+    transform = grid.affine * grid.affine.scale(factor)
+    shapes = rasterio.features.shapes(thin, mask=thin != 0, transform=transform)
+    outline = shapely.union_all([shapely.Polygon(shapely.geometry.shape(s).exterior) for s, _ in shapes])
+    outline = outline.intersection(shapely.box(*grid.boundingbox.bbox)).simplify(max(SIMPLIFY_M, abs(grid.resolution.x)))
+    to_lonlat = Transformer.from_crs(grid.crs.to_wkt(), 4326, always_xy=True).transform
+    return shapely.ops.transform(to_lonlat, shapely.segmentize(outline, DENSIFY_M))
+
+
+def correlation_table(record: ProcessingRecord) -> str:
+    """CSV of the matching runs of a product (spec 10 section 7): x is east, y is south, metres (the reference swaps them)."""
+    text = io.StringIO()
+    table = csv.DictWriter(text, CORRELATION_COLUMNS, lineterminator="\n")
+    table.writeheader()
+    table.writerows(record.correlation)
+    return text.getvalue()
+
+
+def _known(angles: Angles) -> Angles:
+    """The angles with NaN instead of the zeros that stand for "no detector" in the stored form."""
+    degrees = angles.degrees.copy()
+    for i, name in enumerate(angles.names):
+        if name.startswith("VZA"):
+            j = angles.names.index(name.replace("VZA", "VAA"))
+            nothing = (degrees[i] == 0) & (degrees[j] == 0)
+            degrees[i][nothing] = degrees[j][nothing] = np.nan
+    return Angles(degrees, angles.names, angles.geobox, angles.nodes)

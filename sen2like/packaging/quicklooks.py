@@ -1,0 +1,241 @@
+"""Preview and quicklooks (spec 10 section 8), made from the DN that have just been encoded.
+
+`Previews` keeps a reduced copy of every band it needs, so nothing is read back. Reducing follows what GDAL's bilinear
+read of a file with overviews does: averages of whole blocks of pixels down to the finest overview that is not coarser
+than the picture, then a triangle kernel as wide as the remaining ratio. Pixels without data (DN 0) take no part in either.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import rasterio
+from affine import Affine
+from scipy import sparse
+
+from sen2like.grid.mgrs import MGRSTile
+from sen2like.packaging.names import ProductNames
+from sen2like.packaging.output import WrittenFile
+from sen2like.record import ProcessingRecord
+
+OVERVIEWS: Mapping[int, tuple[int, ...]] = {10: (2, 6, 12, 36), 15: (2, 4, 8, 24), 20: (3, 6, 18), 30: (2, 4, 12), 60: (2, 6)}
+"""Overview factors by pixel size, metres; any other pixel size has those of 10 m (spec 10 section 6.1)."""
+QUICKLOOK_PIXEL_M, PREVIEW_PIXEL_M = 30.0, 320.0
+NATURAL, INFRARED = ("B04", "B03", "B02"), ("B12", "B11", "B8A")
+STRETCH = {"B432": 0.25, "B12118A": 0.40}
+"""Reflectance that becomes 255; 0 becomes 0. Other pictures are stretched as B432."""
+SITE_STRETCH: Mapping[str, Mapping[str, float]] = {"34RGS": {"B432": 0.40, "B12118A": 1.00}}
+"""Tiles of bright desert that are stretched otherwise."""
+_ROWS_AT_ONCE = 256
+
+
+def reduced(dn: np.ndarray, resolution: float, pixel: float) -> np.ndarray:
+    """`dn` (y, x), uint16, of `resolution` metres on a grid of `pixel` metres with the same upper left corner.
+
+    The result has floor(extent / pixel) pixels a side; a remainder at the right and bottom is cut off. DN 0 is no data:
+    a pixel is 0 only where no pixel under its kernel has data. `pixel` finer than `resolution` is a `ValueError`.
+    """
+    return reduced_to(dn, resolution, (pixel,))[0]
+
+
+def reduced_to(dn: np.ndarray, resolution: float, pixels: Sequence[float]) -> list[np.ndarray]:
+    """`reduced` to several pixel sizes, sharing the averages."""
+    if min(pixels) / resolution < 1 - 1e-9:
+        raise ValueError(f"a picture of {min(pixels):g} m cannot be made from pixels of {resolution:g} m")
+    averages, last = {1: dn}, 1
+    for factor in OVERVIEWS.get(round(resolution), OVERVIEWS[10]):
+        if factor <= max(pixels) / resolution + 1e-9:
+            averages[factor] = _block_mean(averages[last], factor // last)
+            last = factor
+    out = []
+    for pixel in pixels:
+        ratio = pixel / resolution
+        rows, columns = shape = tuple(int(n / ratio + 1e-6) for n in dn.shape)
+        if min(shape) < 1:
+            raise ValueError(f"an image of {dn.shape} pixels of {resolution:g} m does not fill one pixel of {pixel:g} m")
+        factor = max(f for f in averages if f <= ratio + 1e-9)
+        finest, step = averages[factor], ratio / factor
+        out.append(finest[:rows, :columns].copy() if abs(step - 1) < 1e-9 else _triangle(finest, step, (rows, columns)))
+    return out
+
+
+def stretched(dn: np.ndarray, offset: float, high: float) -> np.ndarray:
+    """DN to bytes, uint8: DN `offset` -> 0, `offset` + `high` -> 255, linear and rounded to nearest; no data (0) -> 0."""
+    scaled = (dn.astype(np.float32) - np.float32(offset)) * np.float32(255 / high)
+    scaled += np.float32(0.5)
+    np.clip(scaled, 0, 255, out=scaled)
+    scaled[dn == 0] = 0
+    return scaled.astype(np.uint8)
+
+
+def write_picture(
+    path: Path, bands: Sequence[np.ndarray], transform: Affine, epsg: int, scale: float | None = None, quality: int | None = None
+) -> None:
+    """Write one (grey) or three (red, green, blue) uint8 arrays of one shape.
+
+    As JPEG of that `quality` (1 to 100), with a ``.aux.xml`` beside it that holds grid and scale, or without `quality` as LZW
+    GeoTIFF. `scale`: reflectance per grey level, kept in the file.
+    """
+    options = {"driver": "GTiff", "compress": "LZW", "interleave": "pixel"}
+    if quality is not None:
+        options = {"driver": "JPEG", "quality": str(quality)}
+    height, width = bands[0].shape
+    grid = {"height": height, "width": width, "transform": transform, "crs": f"EPSG:{epsg}"}
+    with rasterio.open(path, "w", dtype="uint8", count=len(bands), **grid, **options) as out:
+        for index, band in enumerate(bands, 1):
+            out.write(band, index)
+        if scale is not None:
+            out.scales, out.offsets = (scale,) * len(bands), (0.0,) * len(bands)
+
+
+@dataclass
+class Previews:
+    """Collects reduced bands of one product while they are encoded, then makes its pictures. Safe to use from threads."""
+
+    tile: MGRSTile
+    gain: float
+    offset: float
+    single: bool = False
+    """True: the product will have one band only, which is kept whatever it is."""
+    _reduced: dict[str, tuple[np.ndarray, float]] = field(default_factory=dict, repr=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def add(self, band: str, dn: np.ndarray, resolution: float, native: bool = False) -> None:
+        """Keep `band` (output name) for the pictures if one shows it. `dn` (y, x) uint16 is reduced at once and not kept.
+
+        Native bands are in no picture but that of a product of one band; in Landsat products their names clash with others.
+        """
+        if not self.single and (native or band not in NATURAL + INFRARED):
+            return
+        pixels = {band: max(QUICKLOOK_PIXEL_M, resolution)}
+        if band in NATURAL:
+            pixels[f"{band} preview"] = max(PREVIEW_PIXEL_M, resolution)
+        pictures = reduced_to(dn, resolution, tuple(pixels.values()))
+        with self._lock:
+            for (key, pixel), picture in zip(pixels.items(), pictures, strict=True):
+                self._reduced[key] = (picture, pixel)
+
+    def adopt(self, other: Previews, band: str) -> None:
+        """Take over what `other` keeps of a band whose pixels are the same in both products."""
+        with other._lock:
+            kept = {key: value for key, value in other._reduced.items() if key.split()[0] == band}
+        with self._lock:
+            self._reduced.update(kept)
+
+    def write(self, folder: Path, names: ProductNames, record: ProcessingRecord, quality: int = 75) -> tuple[WrittenFile, ...]:
+        """Write PVI, thumbnail and quicklooks of `names` below `folder`, and say what was written.
+
+        A picture that lacks a band is left out with a warning. A product of exactly one band has a grey quicklook of it.
+        """
+        present = [band for band in self._reduced if not band.endswith(" preview")]
+        if self.single and present:
+            single = present[0]
+            self._skipped(record, ("PVI", "QL_B432", "QL_B12118A"), f"the product has only {single}")
+            return (self._quicklook(folder, names, single, (single,), quality),)
+        files = []
+        missing = [band for band in NATURAL if band not in present]
+        if missing:
+            self._skipped(record, ("PVI", "QL_B432"), f"no band {', '.join(missing)}")
+        else:
+            files += self._preview(folder, names, quality)
+            files.append(self._quicklook(folder, names, "B432", NATURAL, quality))
+        missing = [band for band in INFRARED if band not in present]
+        if missing:
+            self._skipped(record, ("QL_B12118A",), f"no band {', '.join(missing)}")
+        else:
+            files.append(self._quicklook(folder, names, "B12118A", INFRARED, quality))
+        return tuple(files)
+
+    def _preview(self, folder: Path, names: ProductNames, quality: int) -> list[WrittenFile]:
+        bands, transform = self._bytes([f"{band} preview" for band in NATURAL], "B432")
+        path, small = names.preview, names.quality_file("THUMBNAIL", "jpg")
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        write_picture(folder / path, bands, transform, self.tile.epsg, self._scale("B432"))
+        write_picture(folder / small, bands, transform, self.tile.epsg, self._scale("B432"), quality)
+        shape = bands[0].shape
+        return [
+            WrittenFile(path, "PVI", "GTIFF", {}, shape, transform, (folder / path).stat().st_size),
+            WrittenFile(small, "THUMBNAIL", "JPEG", {}, shape, transform, (folder / small).stat().st_size),
+        ]
+
+    def _quicklook(self, folder: Path, names: ProductNames, kind: str, order: Sequence[str], quality: int) -> WrittenFile:
+        bands, transform = self._bytes(order, kind)
+        path = names.quicklook(kind)
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        write_picture(folder / path, bands, transform, self.tile.epsg, self._scale(kind), quality)
+        return WrittenFile(path, f"QL_{kind}", "JPEG", {}, bands[0].shape, transform, (folder / path).stat().st_size)
+
+    def _bytes(self, keys: Sequence[str], kind: str) -> tuple[list[np.ndarray], Affine]:
+        """The bands of a picture on the coarsest grid among them, stretched."""
+        pixel = max(self._reduced[key][1] for key in keys)
+        high = self._high(kind) * self.gain
+        bands = [stretched(reduced(dn, own, pixel), self.offset, high) for dn, own in (self._reduced[key] for key in keys)]
+        return bands, Affine(pixel, 0, self.tile.ulx, 0, -pixel, self.tile.uly)
+
+    def _high(self, kind: str) -> float:
+        stretch = SITE_STRETCH.get(self.tile.id, STRETCH)
+        return stretch.get(kind, stretch["B432"])
+
+    def _scale(self, kind: str) -> float:
+        return self._high(kind) / 255
+
+    @staticmethod
+    def _skipped(record: ProcessingRecord, pictures: Sequence[str], why: str) -> None:
+        record.warn(f"{', '.join(pictures)} not made: {why}")
+
+
+def _block_mean(dn: np.ndarray, factor: int) -> np.ndarray:
+    """Means of factor x factor pixels with data, rounded to nearest, uint16; ceil(n / factor) pixels a side."""
+    rows, columns = (-(-n // factor) for n in dn.shape)
+    out = np.zeros((rows, columns), np.uint16)
+    for start in range(0, rows, _ROWS_AT_ONCE):
+        strip = dn[start * factor : (start + _ROWS_AT_ONCE) * factor]
+        n = -(-strip.shape[0] // factor)
+        whole = np.zeros((n * factor, columns * factor), np.uint16)
+        whole[: strip.shape[0], : strip.shape[1]] = strip
+        total = np.zeros((n, columns), np.uint32)
+        count = np.zeros((n, columns), np.uint16)
+        for y in range(factor):
+            for x in range(factor):
+                part = whole[y::factor, x::factor]
+                total += part
+                count += part != 0
+        out[start : start + n] = (total + count // 2) // np.maximum(count, 1)
+    return out
+
+
+def _triangle(dn: np.ndarray, step: float, shape: tuple[int, int]) -> np.ndarray:
+    """`dn` resampled with a triangle kernel of half-width `step` pixels; output pixel j is centred on (j + 0.5) step."""
+    down, across = (_weights(n_out, n_in, step) for n_out, n_in in zip(shape, dn.shape, strict=True))
+    across = across.T.tocsc()
+    out = np.zeros(shape, np.uint16)
+    for start in range(0, shape[0], _ROWS_AT_ONCE):
+        rows = down[start : start + _ROWS_AT_ONCE]
+        first, last = int(rows.indices.min()), int(rows.indices.max()) + 1
+        strip = dn[first:last]
+        rows = rows[:, first:last]
+        total = (rows @ strip.astype(np.float32)) @ across
+        if strip.all():
+            share = np.float32(1)
+        else:
+            share = (rows @ (strip != 0).astype(np.float32)) @ across
+            total = np.divide(total, share, out=np.zeros_like(total), where=share > 1e-6)
+        out[start : start + _ROWS_AT_ONCE] = np.rint(total)
+    return out
+
+
+def _weights(n_out: int, n_in: int, step: float) -> sparse.csr_matrix:
+    """(n_out, n_in) float32 matrix of kernel weights, each row summing to 1."""
+    centre = (np.arange(n_out) + 0.5) * step
+    reach = int(np.ceil(step)) + 1
+    column = np.floor(centre).astype(int)[:, None] + np.arange(-reach, reach + 1)
+    weight = np.maximum(0, 1 - np.abs(column + 0.5 - centre[:, None]) / step)
+    weight[(column < 0) | (column >= n_in)] = 0
+    weight /= weight.sum(axis=1, keepdims=True)
+    row = np.broadcast_to(np.arange(n_out)[:, None], column.shape)
+    used = weight > 0
+    return sparse.csr_matrix((weight[used].astype(np.float32), (row[used], column[used])), shape=(n_out, n_in))

@@ -1,0 +1,199 @@
+"""One output product being built: in a hidden folder beside its destination, renamed when complete.
+
+Readers never see half a product: until :meth:`ProductWriter.publish` it lives in ``.<name>.partial-<host>-<pid>``, which
+:func:`remove_leftovers` clears when its process is gone. Writers are used from several threads, one band each.
+"""
+
+import dataclasses
+import hashlib
+import logging
+import os
+import shutil
+import socket
+import threading
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+
+from sen2like.errors import PackagingError
+from sen2like.grid.mgrs import MGRSTile
+from sen2like.packaging.checks import verify
+from sen2like.packaging.documents import write_documents
+from sen2like.packaging.names import ProductNames
+from sen2like.packaging.output import OutputProduct, WrittenFile, WrittenImage
+from sen2like.products.model import Band, Product
+from sen2like.raster.image import Image
+from sen2like.raster.write import RasterFormat, write_image
+
+log = logging.getLogger(__name__)
+
+_PARTIAL = ".partial-"
+
+
+@dataclass(frozen=True)
+class OutputSettings:
+    """How products are written; values of the configuration sections OutputFormat, COGoptions, Packager."""
+
+    archive_dir: Path
+    gain: float = 10000
+    offset: float = 1000
+    fmt: RasterFormat = field(default_factory=RasterFormat)
+    quicklook_quality: int = 75
+    json_metadata: bool = True
+    if_exists: str = "replace"
+    configuration_name: str = ""
+    configuration_hash: str = ""
+
+
+class ProductWriter:
+    """Builds the L2H or L2F product of one input product. `folder` is the hidden one until it is published."""
+
+    def __init__(self, level: str, product: Product, tile: MGRSTile, settings: OutputSettings, production_time: datetime):
+        self.level, self.product, self.tile, self.settings = level, product, tile, settings
+        self.production_time = production_time
+        self.names = ProductNames.of(product, level, tile.id, production_time)
+        self.images: dict[str, WrittenImage] = {}
+        """By path relative to the product: native and harmonised bands may share a name (spec 10 section 4)."""
+        self.files: list[WrittenFile] = []
+        self._lock = threading.Lock()
+        parent = settings.archive_dir / tile.id
+        self.final = parent / self.names.folder
+        self.folder = parent / f".{self.names.folder}{_PARTIAL}{socket.gethostname()}-{os.getpid()}"
+        self._published = False
+        try:
+            for name in self.names.directories():
+                (self.folder / name).mkdir(parents=True, exist_ok=True)
+        except OSError as e:
+            raise PackagingError(f"cannot create the output folder {self.folder}: {e.strerror}") from e
+
+    def add_image(self, band: Band, dn: np.ndarray, image: Image, threads: int = 1) -> WrittenImage:
+        """Write DN (uint16) of a band on the grid of `image` with the tags that give reflectance back."""
+        s = self.settings
+        name = self.names.image(band.output_name, image.resolution, band.native, s.fmt.name)
+        scale, offset = 1 / s.gain, -s.offset / s.gain
+        path = self.folder / name
+        write_image(path, dn, image.geobox, s.fmt, nodata=0, scale=scale, offset=offset, threads=threads)
+        _to_disk(path)
+        written = WrittenImage(
+            path=name, band=band.output_name, native=band.native, resolution=image.resolution, shape=dn.shape,
+            transform=image.geobox.affine, epsg=self.tile.epsg, dtype=str(dn.dtype), nodata=0, scale=scale, offset=offset,
+            format=s.fmt.name, size=path.stat().st_size, sha256=_sha256(path),
+        )  # fmt: skip
+        return self._listed(written)
+
+    def link_image(self, band: Band, other: "ProductWriter", written: WrittenImage) -> WrittenImage:
+        """The same pixels as in `other`, encoded once: a hard link (a copy where the file system has none)."""
+        name = self.names.image(band.output_name, written.resolution, band.native, self.settings.fmt.name)
+        for suffix in ("", ".aux.xml"):
+            if (other.folder / (written.path + suffix)).exists():
+                link(other.folder / (written.path + suffix), self.folder / (name + suffix))
+        return self._listed(dataclasses.replace(written, path=name))
+
+    def _listed(self, written: WrittenImage) -> WrittenImage:
+        with self._lock:
+            if written.path in self.images:
+                raise PackagingError(f"{self.names.folder}: {written.path} written twice")
+            self.images[written.path] = written
+        return written
+
+    def add_file(self, file: WrittenFile) -> None:
+        """Register a file that was written below :attr:`folder`; its size and checksum are taken here."""
+        path = self.folder / file.path
+        _to_disk(path)
+        with self._lock:
+            self.files.append(dataclasses.replace(file, size=path.stat().st_size, sha256=_sha256(path)))
+
+    def finish(self, output: OutputProduct) -> None:
+        """Write all documents and verify the product; it is then ready to be published."""
+        write_documents(self.folder, output, self.settings.json_metadata)
+        problems = verify(self.folder, output)
+        if problems:
+            raise PackagingError(f"{self.names.folder} is not complete: " + "; ".join(problems))
+
+    def publish(self) -> Path:
+        """Rename the finished product to its name; with ``if_exists = replace`` older ones of the same acquisition go."""
+        try:
+            _sync_folders(self.folder)
+            os.rename(self.folder, self.final)
+        except OSError as e:
+            raise PackagingError(f"cannot rename {self.folder.name} to {self.final}: {e.strerror}") from e
+        self._published = True
+        log.info("written: %s", self.final)
+        for table in (f for f in self.files if f.kind == "CORREL"):
+            copy = self.final.parent / self.names.correlation_table
+            copy.parent.mkdir(exist_ok=True)
+            link(self.final / table.path, copy)
+        if self.settings.if_exists == "replace":
+            for older in self.same_acquisition():
+                log.info("replaced: %s", older)
+                _remove_visible(older)
+        return self.final
+
+    def same_acquisition(self) -> list[Path]:
+        """Products of the archive that came from the same acquisition (all of the name but baseline and time is equal)."""
+        fields = self.names.stem.split("_")
+        pattern = "_".join([*fields[:3], "*", *fields[4:6], "*.SAFE"])
+        return sorted(p for p in self.final.parent.glob(pattern) if p != self.final)
+
+    def abandon(self) -> None:
+        """Remove what was built, unless it was published."""
+        if not self._published:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def link(source: Path, destination: Path) -> None:
+    """Hard link, or a copy across file systems or where links are not supported."""
+    try:
+        os.link(source, destination)
+    except OSError:
+        shutil.copyfile(source, destination)
+
+
+def remove_leftovers(archive_dir: Path, tile: str) -> list[Path]:
+    """Remove hidden partial products of dead processes of this machine below ``archive_dir/tile``; returns them."""
+    removed = []
+    for folder in (archive_dir / tile).glob(f".*{_PARTIAL}{socket.gethostname()}-*"):
+        pid = folder.name.rpartition("-")[2]
+        if not (pid.isdigit() and _alive(int(pid))):
+            shutil.rmtree(folder, ignore_errors=True)
+            removed.append(folder)
+    return removed
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _remove_visible(product: Path) -> None:
+    """Hide first, so that nobody ever sees the product half removed."""
+    hidden = product.with_name(f".{product.name}{_PARTIAL}{socket.gethostname()}-{os.getpid()}")
+    os.rename(product, hidden)
+    shutil.rmtree(hidden)
+
+
+def _to_disk(path: Path) -> None:
+    """Make a file survive a power cut before it is named as complete."""
+    with open(path, "rb+") as f:
+        os.fsync(f.fileno())
+
+
+def _sync_folders(folder: Path) -> None:
+    for root, _, _ in os.walk(folder):
+        fd = os.open(root, os.O_RDONLY)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+
+
+def _sha256(path: Path) -> str:
+    with open(path, "rb") as f:
+        return hashlib.file_digest(f, "sha256").hexdigest()

@@ -1,0 +1,123 @@
+"""One product through its blocks, band by band (spec 01 section 4.5).
+
+``preprocess`` of each block, then every band through all blocks (several bands at a time), then ``postprocess`` of each
+block; only when all of that went well do the output products appear in the archive.
+"""
+
+import logging
+import time
+from collections.abc import Callable
+from concurrent.futures import FIRST_EXCEPTION, wait
+from pathlib import Path
+
+import numpy as np
+
+from sen2like.blocks.base import AnyImage, Cancelled, Job, S2L_Process
+from sen2like.errors import BlockError, Sen2LikeError
+from sen2like.events import StepDone
+from sen2like.execution.threads import Threads
+from sen2like.raster.image import Image, LazyImage, for_each_strip
+from sen2like.raster.write import RasterFormat, write_image
+from sen2like.science.encode import encode
+
+log = logging.getLogger(__name__)
+
+Emit = Callable[[StepDone], None]
+
+
+def process(job: Job, blocks: list[S2L_Process], threads: Threads, emit: Emit, intermediates: bool = False) -> tuple[Path, ...]:
+    """Run `blocks` over all bands of the job and publish its output products; returns their folders.
+
+    On any error (or a stop request) what was written so far is removed and the error raised, naming block and band.
+    """
+    try:
+        with threads.strip_pool() as job.pool:
+            job.threads = threads.cores
+            _each_block(job, blocks, "preprocess", emit)
+            job.threads = max(1, threads.cores // threads.bands)
+            _all_bands(job, blocks, threads, emit, intermediates)
+            job.threads = threads.cores
+            _each_block(job, blocks, "postprocess", emit)
+            job.check()
+            return tuple(writer.publish() for writer in job.writers.values())
+    finally:
+        for writer in job.writers.values():
+            writer.abandon()
+
+
+def _each_block(job: Job, blocks: list[S2L_Process], what: str, emit: Emit) -> None:
+    for block in blocks:
+        job.check()
+        start = time.perf_counter()
+        with _named(block, None):
+            getattr(block, what)(job)
+        spent = time.perf_counter() - start
+        job.record.timer(f"{block.name()} {what}").seconds += spent
+        emit(StepDone(job.tile.id, job.product.name, f"{block.name()} {what}", None, spent))
+
+
+def _all_bands(job: Job, blocks: list[S2L_Process], threads: Threads, emit: Emit, intermediates: bool) -> None:
+    """Largest bands first, so that the last ones to finish are small and no core waits long."""
+    order = sorted(job.bands, key=lambda band: job.product.bands[band].resolution)
+    with threads.band_pool() as pool:
+        futures = [pool.submit(_one_band, job, blocks, band, emit, intermediates) for band in order]
+        done, waiting = wait(futures, return_when=FIRST_EXCEPTION)
+        failed = [f for f in done if not f.cancelled() and f.exception()]
+        if failed:
+            job.cancelled.set()  # bands still running stop at their next step
+            for future in waiting:
+                future.cancel()
+            wait(waiting)
+    if failed:
+        errors = [f.exception() for f in futures if not f.cancelled() and f.exception()]
+        raise next((e for e in errors if not isinstance(e, Cancelled)), errors[0])
+
+
+def _one_band(job: Job, blocks: list[S2L_Process], band: str, emit: Emit, intermediates: bool) -> None:
+    start = time.perf_counter()
+    image: AnyImage = job.read(band)
+    for block in blocks:
+        job.check()
+        with _named(block, band):
+            image = block.process(job, image, band)
+            if intermediates and block.suffix:
+                image = _keep_intermediate(job, block, image, band)
+    spent = time.perf_counter() - start
+    log.debug("%s: band %s done in %.1f s", job.product.name, band, spent)
+    emit(StepDone(job.tile.id, job.product.name, "band", band, spent))
+
+
+def _keep_intermediate(job: Job, block: S2L_Process, image: AnyImage, band: str) -> Image:
+    """Write the block's result to the working folder: reflectance as scaled integers, anything before TOA as float32."""
+    image = image.computed(job.pool) if isinstance(image, LazyImage) else image
+    path = job.workdir / (Path(job.product.bands[band].path).stem + str(block.suffix))
+    fmt = RasterFormat("GTIFF")
+    if not block.pixelwise:
+        write_image(path, image.data.astype(np.float32, copy=False), image.geobox, fmt, nodata=0)
+        return image
+    out = job.config.output_format
+    dn = np.empty(image.shape, np.uint16)
+
+    def one(rows: slice) -> None:
+        encode(image.rows(rows.start, rows.stop), out.gain, out.offset, out=dn[rows])
+
+    for_each_strip(one, image.shape, job.pool)
+    write_image(path, dn, image.geobox, fmt, nodata=0, scale=1 / out.gain, offset=-out.offset / out.gain)
+    return image
+
+
+class _named:
+    """Errors that leave the ``with`` body say which block and band they come from."""
+
+    def __init__(self, block: S2L_Process, band: str | None):
+        self._where = block.name() + (f", band {band}" if band else "")
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind, error, traceback) -> None:
+        if isinstance(error, Cancelled) or error is None or not isinstance(error, Exception):
+            return
+        if isinstance(error, Sen2LikeError):
+            raise type(error)(f"{self._where}: {error}") from error
+        raise BlockError(f"{self._where}: {type(error).__name__}: {error}") from error

@@ -1,0 +1,1 @@
+"""Input products: one module per family, all giving the same `Product` type."""

@@ -1,0 +1,1 @@
+"""Image arrays on a grid; reading, shifting and writing rasters."""

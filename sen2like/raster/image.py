@@ -1,0 +1,168 @@
+"""`Image`: an array on a grid; `LazyImage`: the same, computed strip of rows by strip of rows when asked for.
+
+Pixel-wise steps are chained with :meth:`Image.map` and cost nothing until somebody (the packager, fusion, an
+intermediate file) asks for rows; then each strip goes through the whole chain while it is in the processor's cache, so
+no full-size temporary exists.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+from odc.geo.geobox import GeoBox
+
+STRIP_BYTES = 1 << 21
+"""A strip of float32 should stay inside the second-level cache of one core, with its few temporaries near it."""
+
+Kernel = Callable[[np.ndarray, slice], np.ndarray]
+"""``kernel(values, rows) -> values``: float32 (rows, columns) of the rows named; may work in place on its argument."""
+
+
+class RowSource(Protocol):
+    """Anything that gives rows of an image: `Image`, `LazyImage`, a framed band."""
+
+    @property
+    def shape(self) -> tuple[int, int]: ...
+    @property
+    def geobox(self) -> GeoBox: ...
+    @property
+    def resolution(self) -> float: ...
+    def rows(self, start: int, stop: int) -> np.ndarray: ...
+
+
+@dataclass(frozen=True)
+class Image:
+    """One band: `data` (y, x), the grid it is on, the value that means "no data" (None: there is none)."""
+
+    data: np.ndarray
+    geobox: GeoBox
+    nodata: float | None = None
+
+    def __post_init__(self):
+        if self.data.shape != tuple(self.geobox.shape):
+            raise ValueError(f"array {self.data.shape} does not fit its grid {tuple(self.geobox.shape)}")
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.data.shape
+
+    @property
+    def dtype(self) -> np.dtype:
+        return self.data.dtype
+
+    @property
+    def resolution(self) -> float:
+        """Pixel size, metres."""
+        return abs(self.geobox.resolution.x)
+
+    def rows(self, start: int, stop: int) -> np.ndarray:
+        """Rows [start, stop) as a view; do not write into it."""
+        return self.data[start:stop]
+
+    def map(self, kernel: Kernel, timer: Timer | None = None) -> LazyImage:
+        """This image with `kernel` applied to every strip, as float32 with NaN where nothing is known."""
+        return LazyImage(self, ((kernel, timer),))
+
+
+@dataclass(frozen=True)
+class LazyImage:
+    """An image whose rows are computed on demand from `source` through `kernels`; float32."""
+
+    source: RowSource
+    kernels: tuple[tuple[Kernel, Timer | None], ...]
+    nodata: float | None = None
+    _cache: dict = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def geobox(self) -> GeoBox:
+        return self.source.geobox
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.source.shape
+
+    @property
+    def dtype(self) -> np.dtype:
+        return np.dtype(np.float32)
+
+    @property
+    def resolution(self) -> float:
+        return self.source.resolution
+
+    @property
+    def data(self) -> np.ndarray:
+        """The whole image, float32 (y, x); computed once. Large: prefer :meth:`rows` over strips."""
+        if "data" not in self._cache:
+            out = np.empty(self.shape, np.float32)
+            for rows in strips(self.shape):
+                out[rows] = self.rows(rows.start, rows.stop)
+            self._cache["data"] = out
+        return self._cache["data"]
+
+    def rows(self, start: int, stop: int) -> np.ndarray:
+        """Rows [start, stop), float32, in an array of its own."""
+        values = self.source.rows(start, stop)
+        if values.dtype != np.float32 or values.base is not None:  # kernels write into it: never into the source's own rows
+            values = values.astype(np.float32)
+        rows = slice(start, stop)
+        for kernel, timer in self.kernels:
+            if timer is None:
+                values = kernel(values, rows)
+            else:
+                with timer:
+                    values = kernel(values, rows)
+        return values
+
+    def map(self, kernel: Kernel, timer: Timer | None = None) -> LazyImage:
+        return LazyImage(self.source, (*self.kernels, (kernel, timer)))
+
+    def computed(self, pool: Executor | None = None) -> Image:
+        """The same image held in memory, its strips computed by the threads of `pool`."""
+        out = np.empty(self.shape, np.float32)
+
+        def one(rows: slice):
+            out[rows] = self.rows(rows.start, rows.stop)
+
+        for_each_strip(one, self.shape, pool)
+        return Image(out, self.geobox, self.nodata)
+
+
+def strips(shape: tuple[int, int], rows_multiple: int = 1) -> Iterator[slice]:
+    """Row slices that cover `shape`, each of about `STRIP_BYTES` of float32 and a multiple of `rows_multiple` rows."""
+    rows = max(1, STRIP_BYTES // (4 * max(1, shape[1])) // rows_multiple) * rows_multiple
+    for start in range(0, shape[0], rows):
+        yield slice(start, min(start + rows, shape[0]))
+
+
+def for_each_strip(work: Callable[[slice], None], shape: tuple[int, int], pool: Executor | None = None) -> None:
+    """Run `work` on every strip, in the threads of `pool` when there is one; the first error is raised."""
+    if pool is None:
+        for rows in strips(shape):
+            work(rows)
+    else:
+        for future in [pool.submit(work, rows) for rows in strips(shape)]:
+            future.result()
+
+
+class Timer:
+    """Adds up the seconds spent inside ``with timer:`` by all threads."""
+
+    def __init__(self):
+        self.seconds = 0.0
+        self._lock = threading.Lock()
+        self._here = threading.local()
+
+    def __enter__(self) -> Timer:
+        self._here.start = time.perf_counter()
+        return self
+
+    def __exit__(self, *_) -> None:
+        spent = time.perf_counter() - self._here.start
+        with self._lock:
+            self.seconds += spent

@@ -1,0 +1,1 @@
+"""Pure functions on numpy arrays: no files, no configuration, no logging."""

@@ -1,0 +1,295 @@
+"""Bringing an array to another number of pixels over the same ground, by the rules the reference software uses.
+
+Everywhere the whole input is stretched over the whole output: output pixel i of n_out lies at input position
+(i + 0.5) n_in / n_out - 0.5, and beyond the edge pixels are mirrored about the centre of the edge pixel
+(d c b | a b c d | c b a). Spec 09 section 2.4 (`enlarge`), 05 section 3 item 4 (`to_resolution`), 10 section 5
+(`mask_rows`). `CoarseField` gives strips of rows of an enlarged grid of angles or coefficients.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Literal
+
+import cv2
+import numpy as np
+from numpy.typing import DTypeLike
+from scipy import ndimage
+
+Shape = tuple[int, int]
+
+GAUSSIAN_REACH = 4.0
+"""The smoothing before a reduction ends at this many sigma."""
+SPLINE_REACH = 24
+"""Pixels after which the cubic spline prefilter has forgotten an edge: its pole to this power is 2e-14."""
+WORK_BYTES = 1 << 24
+"""float64 held by one strip of `enlarge` and `to_resolution`."""
+
+
+def enlarge(values: np.ndarray, shape: Shape, order: int = 1, dtype: DTypeLike = np.float32) -> np.ndarray:
+    """`values` (y, x) stretched to `shape`; `order` 0 nearest, 1 bilinear, 3 cubic B-spline with prefilter.
+
+    When a side gets smaller a Gaussian of sigma (n_in / n_out - 1) / 2 goes first (not for whole numbers of order 0).
+    The result stays within the range of the input. NaN spreads to every pixel whose stencil touches it, and with order
+    3 through whole strips: fill it first. `ValueError`: empty or not two-dimensional input, unknown order.
+    """
+    _check(values, shape)
+    if order not in (0, 1, 3):
+        raise ValueError(f"interpolation order {order} is unknown; known are 0, 1 and 3")
+    if order == 0 and np.issubdtype(values.dtype, np.integer):
+        y, x = (_nearest(*sizes) for sizes in zip(values.shape, shape, strict=True))
+        return values[y[:, None], x].astype(dtype)
+    out = np.empty(shape, dtype)
+    limits = _range(values)
+    for rows in _work_strips(values.shape, shape):
+        out[rows] = _enlarged_rows(values, shape, rows, order, limits)
+    return out
+
+
+def to_resolution(dn: np.ndarray, res_in: float, res_out: float, pool: Executor | None = None) -> np.ndarray:
+    """DN, uint16, of an image of pixel size `res_in` at `res_out` (same units); the rule of reference images and fusion.
+
+    A whole multiple: mean of each block rounded half up, blocks cut by the lower or right edge completed with zeros.
+    Any other: fraction cut off, Gaussian when reducing, cubic B-spline, range of the input, rounded half to even; the
+    output has round(n_in res_in / res_out) pixels a side. Strips of rows are computed by the threads of `pool`.
+    `ValueError`: pixel size not positive, image empty, not two-dimensional, or with DN outside 0 to 65535 or not finite.
+    """
+    if not (res_in > 0 and res_out > 0):
+        raise ValueError(f"pixel sizes must be above 0, not {res_in:g} and {res_out:g}")
+    ratio = res_out / res_in
+    block = round(ratio)
+    whole = block >= 1 and abs(ratio - block) < 1e-6
+    rows, columns = dn.shape if dn.ndim == 2 else (0, 0)
+    shape = (-(-rows // block), -(-columns // block)) if whole else (round(rows / ratio), round(columns / ratio))
+    _check(dn, shape)
+    dn = _as_uint16(dn)
+    if whole and block == 1:
+        return dn.copy()
+    out = np.empty(shape, np.uint16)
+    limits = None if whole else _range(dn)
+
+    def one(strip: slice) -> None:
+        if whole:
+            out[strip] = _block_means(dn[strip.start * block : strip.stop * block], block)
+        else:
+            out[strip] = np.rint(_enlarged_rows(dn, shape, strip, 3, limits))
+
+    strips = _work_strips(dn.shape, shape)
+    if pool is None:
+        for strip in strips:
+            one(strip)
+    else:
+        for future in [pool.submit(one, strip) for strip in strips]:
+            future.result()
+    return out
+
+
+def mask_rows(
+    mask: np.ndarray, shape: Shape, start: int, stop: int, rule_60m: Literal["reference", "nearest"] = "reference"
+) -> np.ndarray:
+    """Rows [start, stop) of `mask` (uint8, 0 = no data) on a grid of `shape` over the same ground; spec 10 section 5.
+
+    Along a side that grows: the source pixel floor((i + 0.5) n_in / n_out). Along a side that shrinks (20 m to 60 m):
+    ``nearest`` takes that pixel too, ``reference`` gives 0 as soon as any pixel within reach of the Gaussian around it
+    is 0. A mask of that shape already is returned as a view; do not write into it.
+    """
+    _check(mask, shape)
+    if rule_60m not in ("reference", "nearest"):
+        raise ValueError(f"mask rule {rule_60m!r} is unknown; known are reference and nearest")
+    if mask.shape == tuple(shape):
+        return mask[start:stop]
+    rows = _nearest(mask.shape[0], shape[0])[start:stop]
+    columns = _nearest(mask.shape[1], shape[1])
+    reach = [_reach(n_in, n_out) if rule_60m == "reference" else 0 for n_in, n_out in zip(mask.shape, shape, strict=True)]
+    # what lies beyond the border mirrors pixels that are in the window anyway, so the border needs no care
+    first, last = max(0, int(rows[0]) - reach[0]), min(mask.shape[0], int(rows[-1]) + reach[0] + 1)
+    block = mask[first:last]
+    if any(reach):
+        block = cv2.erode(block, np.ones((2 * reach[0] + 1, 2 * reach[1] + 1), np.uint8))
+    # columns once per source row: enlarging repeats rows
+    used, again = np.unique(rows - first, return_inverse=True)
+    return np.take(np.take(block[used], columns, axis=1), again, axis=0)
+
+
+class CoarseField:
+    """An array (y, x) seen as rows of the larger grid of `shape` it covers, interpolated bilinearly strip by strip.
+
+    ``positions="cells"``: stretched over the whole grid as by `enlarge` of order 1. ``positions="nodes"``: values stand
+    at the corner points of a mesh whose first node is the upper-left corner of the grid and whose nodes are `step`
+    output pixels apart (a number, or (rows, columns)): Sentinel-2 angles have 5000 m / pixel size. The mesh must reach
+    the centres of the last pixels.
+
+    NaN spreads to the pixels whose stencil touches it. `ValueError`: empty input, unknown positions, no `step` for
+    nodes, mesh too small.
+    """
+
+    def __init__(
+        self,
+        values: np.ndarray,
+        shape: Shape,
+        positions: Literal["cells", "nodes"] = "cells",
+        step: float | tuple[float, float] | None = None,
+    ):
+        _check(values, shape)
+        self.shape = shape
+        if positions == "cells":
+            if step is not None:
+                raise ValueError("a step is for nodes only; cells are stretched over the grid")
+            sigma = _sigmas(values.shape, shape)
+            if any(sigma):
+                values = ndimage.gaussian_filter(values.astype(np.float64), sigma, mode="mirror", truncate=GAUSSIAN_REACH)
+            self._rows, self._columns = (_stretched(*sizes) for sizes in zip(values.shape, shape, strict=True))
+        elif positions == "nodes":
+            self._rows, self._columns = (_at_nodes(*sizes) for sizes in zip(values.shape, shape, _pair(step), strict=True))
+        else:
+            raise ValueError(f"positions {positions!r} are unknown; known are cells and nodes")
+        self._values = np.asarray(values, np.float32)
+
+    @classmethod
+    def cells(cls, values: np.ndarray, shape: Shape) -> CoarseField:
+        """Values stretched over the grid."""
+        return cls(values, shape, "cells")
+
+    @classmethod
+    def at_nodes(cls, values: np.ndarray, shape: Shape, step: float | tuple[float, float]) -> CoarseField:
+        """Values at nodes `step` output pixels apart, from the upper-left corner of the grid on."""
+        return cls(values, shape, "nodes", step)
+
+    def rows(self, start: int, stop: int, out: np.ndarray | None = None) -> np.ndarray:
+        """float32 (stop - start, columns) of the enlarged field, in an array of its own or in `out`."""
+        low, high = self._rows.low[start:stop], self._rows.high[start:stop]
+        out = np.empty((len(low), self.shape[1]), np.float32) if out is None else out
+        if not len(low):
+            return out
+        first = min(low.min(), high.min())
+        across = self._across(slice(first, max(low.max(), high.max()) + 1))
+        weight = self._rows.weight[start:stop, None]
+        # rows between the same two rows of the field are done at once
+        ends = (np.flatnonzero((np.diff(low) != 0) | (np.diff(high) != 0)) + 1).tolist()
+        for begin, end in pairwise([0, *ends, len(low)]):
+            above, below = across[low[begin] - first], across[high[begin] - first]
+            np.multiply(weight[begin:end], below - above, out=out[begin:end])
+            out[begin:end] += above
+        return out
+
+    def _across(self, rows: slice) -> np.ndarray:
+        """Rows of the field with their columns interpolated."""
+        values, columns = self._values[rows], self._columns
+        left = np.take(values, columns.low, axis=1)
+        right = np.take(values, columns.high, axis=1)
+        right -= left
+        right *= columns.weight
+        right += left
+        return right
+
+
+@dataclass(frozen=True)
+class _Axis:
+    """Where output pixels fall between two input pixels: low * (1 - weight) + high * weight."""
+
+    low: np.ndarray
+    high: np.ndarray
+    weight: np.ndarray
+    """float32"""
+
+
+def _stretched(n_in: int, n_out: int) -> _Axis:
+    u = (np.arange(n_out) + 0.5) * n_in / n_out - 0.5
+    below = np.floor(u).astype(np.intp)
+    low, high = (np.abs(index) for index in (below, below + 1))
+    low, high = (np.maximum(np.minimum(index, 2 * (n_in - 1) - index), 0) for index in (low, high))
+    return _Axis(low, high, (u - below).astype(np.float32))
+
+
+def _at_nodes(n_in: int, n_out: int, step: float) -> _Axis:
+    if (n_in - 1) * step < n_out - 0.5 - 1e-6:
+        raise ValueError(f"{n_in} nodes {step:g} pixels apart do not cover {n_out} pixels")
+    u = np.minimum((np.arange(n_out) + 0.5) / step, n_in - 1)
+    low = np.floor(u).astype(np.intp)
+    return _Axis(low, np.minimum(low + 1, n_in - 1), (u - low).astype(np.float32))
+
+
+def _pair(step: float | tuple[float, float] | None) -> tuple[float, float]:
+    if step is None:
+        raise ValueError("nodes need a step: the distance between them in pixels")
+    pair = step if isinstance(step, tuple) else (step, step)
+    if min(pair) <= 0:
+        raise ValueError(f"the step of nodes must be above 0 pixels, not {step}")
+    return pair
+
+
+def _nearest(n_in: int, n_out: int) -> np.ndarray:
+    """floor((i + 0.5) n_in / n_out) for every output pixel i, free of rounding."""
+    return (2 * np.arange(n_out) + 1) * n_in // (2 * n_out)
+
+
+def _sigmas(shape_in: Shape, shape_out: Shape) -> list[float]:
+    return [max(0.0, (n_in / n_out - 1) / 2) for n_in, n_out in zip(shape_in, shape_out, strict=True)]
+
+
+def _reach(n_in: int, n_out: int) -> int:
+    """Pixels on either side that take part in the Gaussian before a reduction."""
+    return int(GAUSSIAN_REACH * max(0.0, (n_in / n_out - 1) / 2) + 0.5)
+
+
+def _enlarged_rows(values: np.ndarray, shape: Shape, rows: slice, order: int, limits: tuple[float, float] | None) -> np.ndarray:
+    """Rows of the stretched array, float64, from the rows of the input that can tell in them."""
+    scale = [n_in / n_out for n_in, n_out in zip(values.shape, shape, strict=True)]
+    halo = _reach(values.shape[0], shape[0]) + 2 + (SPLINE_REACH if order == 3 else 0)
+    first = max(0, int((rows.start + 0.5) * scale[0] - 0.5) - halo)
+    last = min(values.shape[0], int((rows.stop - 0.5) * scale[0] - 0.5) + halo + 1)
+    part = values[first:last].astype(np.float64)
+    sigma = _sigmas(values.shape, shape)
+    if any(sigma):
+        part = ndimage.gaussian_filter(part, sigma, mode="mirror", truncate=GAUSSIAN_REACH)
+    offset = [(rows.start + 0.5) * scale[0] - 0.5 - first, 0.5 * scale[1] - 0.5]
+    size = (rows.stop - rows.start, shape[1])
+    result = ndimage.affine_transform(part, scale, offset, size, order=order, mode="mirror")
+    return result if limits is None else np.clip(result, *limits, out=result)
+
+
+def _block_means(dn: np.ndarray, block: int) -> np.ndarray:
+    """Means of block x block pixels, rounded half up in whole numbers; missing pixels count as zeros."""
+    shape = [-(-n // block) for n in dn.shape]
+    total: np.ndarray = np.zeros(shape, np.uint64 if block > 256 else np.uint32)
+    for y in range(block):
+        for x in range(block):
+            part = dn[y::block, x::block]
+            total[: part.shape[0], : part.shape[1]] += part
+    # floor(mean + 1/2) = (sum + n/2) div n, also for odd n
+    total += block * block // 2
+    total //= block * block
+    return total
+
+
+def _as_uint16(dn: np.ndarray) -> np.ndarray:
+    if dn.dtype == np.uint16:
+        return dn
+    low, high = float(dn.min()), float(dn.max())
+    if not (low > -1 and high < 65536):
+        raise ValueError(f"DN from {low:g} to {high:g} do not fit 0 to 65535")
+    return dn.astype(np.uint16)
+
+
+def _work_strips(shape_in: Shape, shape_out: Shape) -> Iterator[slice]:
+    """Strips of output rows whose input or output, whichever is larger, stays near `WORK_BYTES` of float64."""
+    per_row = 8 * max(shape_out[1], shape_in[1] * max(1.0, shape_in[0] / shape_out[0]))
+    height = max(8, int(WORK_BYTES / per_row))
+    for start in range(0, shape_out[0], height):
+        yield slice(start, min(start + height, shape_out[0]))
+
+
+def _range(values: np.ndarray) -> tuple[float, float] | None:
+    """Least and largest known value; None when there is none."""
+    low, high = np.fmin.reduce(values, axis=None), np.fmax.reduce(values, axis=None)
+    return None if np.isnan(low) else (float(low), float(high))
+
+
+def _check(values: np.ndarray, shape: Shape) -> None:
+    if values.ndim != 2 or values.size == 0:
+        raise ValueError(f"an image of rows and columns is needed, not an array of shape {values.shape}")
+    if len(shape) != 2 or min(shape) < 1:
+        raise ValueError(f"cannot resample {values.shape[0]} x {values.shape[1]} pixels to shape {tuple(shape)}")

@@ -1,0 +1,263 @@
+"""Framing: a raster moved by a constant, generally fractional offset onto another frame (spec 05 section 6).
+
+Bands are interpolated with the Catmull-Rom cubic, strip of rows by strip of rows, each strip being exactly the rows of
+the whole result; masks take the nearest pixel, which for a constant offset is a slice.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+import weakref
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+if TYPE_CHECKING:
+    from odc.geo.geobox import GeoBox
+
+FALSE_NORTHING_M = 10_000_000.0
+"""Difference of northing between the southern and the northern projection of one UTM zone, metres."""
+TAPS = 4
+"""Samples of the kernel along each axis: n-1, n, n+1, n+2 around the sampled position n + t."""
+BLOCK = 32
+"""Side, pixels, of the blocks whose extremes bound what the kernel can produce."""
+
+
+def offsets(image: GeoBox, frame: GeoBox, dx: float = 0.0, dy: float = 0.0) -> tuple[float, float]:
+    """(offset_y, offset_x) in pixels: frame pixel (r, c) lies at image pixel (r + offset_y, c + offset_x).
+
+    `dx`, `dy` (metres) is the displacement of the image found by matching, removed here. One zone's northern and
+    southern projections are the same but for the false northing. Any other difference of projection, or of pixel
+    size, is a ValueError: such an image has to be warped first (spec 05 section 6.1).
+    """
+    res_x, res_y = frame.resolution.x, frame.resolution.y
+    if not (math.isclose(image.resolution.x, res_x) and math.isclose(image.resolution.y, res_y)):
+        raise ValueError(f"image has pixels of {image.resolution.x:g} m, frame of {res_x:g} m: resample the image first")
+    false_northing = _false_northing(image, frame)
+    offset_x = (frame.affine.c - image.affine.c + dx) / res_x
+    offset_y = (frame.affine.f - false_northing - image.affine.f - dy) / res_y
+    return offset_y, offset_x
+
+
+def nearest(source: np.ndarray, offset_y: float, offset_x: float, shape_out: tuple[int, int]) -> np.ndarray:
+    """Mask or other categorical raster (y, x) on the frame: input index floor(index + offset + 0.5), 0 outside; type kept."""
+    out = np.zeros(shape_out, source.dtype)
+    top, left = math.floor(offset_y + 0.5), math.floor(offset_x + 0.5)
+    to_rows, from_rows = _overlap(top, shape_out[0], source.shape[0])
+    to_cols, from_cols = _overlap(left, shape_out[1], source.shape[1])
+    out[to_rows, to_cols] = source[from_rows, from_cols]
+    return out
+
+
+class Framing:
+    """The constant shift of bands: output pixel (r, c) is the input at (r + offset_y, c + offset_x), input pixels.
+
+    Rules (spec 05 section 6.2): a pixel with an input 0 among its 16 samples is 0; outside the input counts as the value
+    0 but not as missing; the result stays inside the range of the input that is not missing, or reaches down to 0 where
+    the unlimited result does. Without offset and with equal sizes the input is copied.
+    One object may serve many bands and threads.
+    """
+
+    def __init__(self, offset_y: float, offset_x: float, shape_out: tuple[int, int]):
+        self.offset_y, self.offset_x = float(offset_y), float(offset_x)
+        self.shape_out = (int(shape_out[0]), int(shape_out[1]))
+        self._top, self._left = math.floor(self.offset_y), math.floor(self.offset_x)
+        self._column_kernel = catmull_rom(self.offset_y - self._top)
+        self._row_kernel = catmull_rom(self.offset_x - self._left)
+        self._limits: dict[int, tuple[weakref.ref, tuple[float, float]]] = {}
+        self._lock = threading.Lock()
+
+    def __repr__(self) -> str:
+        return f"Framing(offset_y={self.offset_y}, offset_x={self.offset_x}, shape_out={self.shape_out})"
+
+    @classmethod
+    def between(cls, image: GeoBox, frame: GeoBox, dx: float = 0.0, dy: float = 0.0) -> Framing:
+        """The framing of an image on the grid `image` to the grid `frame`, removing the displacement dx, dy (metres)."""
+        return cls(*offsets(image, frame, dx, dy), (frame.shape.y, frame.shape.x))
+
+    def is_copy(self, source: np.ndarray) -> bool:
+        """True when the result is the input itself."""
+        return self.offset_y == 0 and self.offset_x == 0 and source.shape == self.shape_out
+
+    def rows(self, source: np.ndarray, start: int, stop: int) -> np.ndarray:
+        """Output rows [start, stop), float32 (stop - start, columns), not rounded, of the whole input `source` (y, x)."""
+        if self.is_copy(source):
+            return source[start:stop].astype(np.float32)
+        low, high = self.limits(source)
+        values, samples = self._interpolate(source, start, stop, 0, self.shape_out[1])
+        np.clip(values, low, high, out=values)
+        missing = _missing(samples)
+        if missing is not None:
+            values[missing] = 0
+        return values
+
+    def whole(self, source: np.ndarray) -> np.ndarray:
+        """All rows: float32 of `shape_out`."""
+        return self.rows(source, 0, self.shape_out[0])
+
+    def limits(self, source: np.ndarray) -> tuple[float, float]:
+        """(lowest, highest) value of the result of this `source`; found once per source and kept while it lives."""
+        key = id(source)
+        with self._lock:
+            if key in self._limits and self._limits[key][0]() is source:
+                return self._limits[key][1]
+            found = self._find_limits(source)
+            self._limits[key] = (weakref.ref(source, lambda _: self._limits.pop(key, None)), found)
+            return found
+
+    def _find_limits(self, source: np.ndarray) -> tuple[float, float]:
+        low, high = _block_range(source)
+        lowest, highest = float(low.min()), float(high.max())
+        if lowest > highest:  # nothing but missing pixels
+            return 0.0, 0.0
+        if lowest > 0 and self._reaches_zero(source, low, high):
+            lowest = 0.0
+        return lowest, highest
+
+    def _reaches_zero(self, source: np.ndarray, low: np.ndarray, high: np.ndarray) -> bool:
+        """Whether some pixel of the unlimited result that is not missing is 0 or less.
+
+        The extremes of the input blocks bound what the kernel can give, so only the doubtful parts are computed,
+        the most promising first.
+        """
+        rows, cols = self.shape_out
+        if self._exceeds(source.shape):
+            return True
+        for top in range(0, rows, BLOCK):
+            for left, right in ((0, TAPS), (cols - TAPS, cols)):
+                if self._has_zero(source, top, min(top + BLOCK, rows), max(left, 0), right):
+                    return True
+        if self._has_zero(source, 0, min(TAPS, rows), 0, cols) or self._has_zero(source, max(rows - TAPS, 0), rows, 0, cols):
+            return True
+        weights = np.outer(self._column_kernel, self._row_kernel)
+        positive, negative = float(weights[weights > 0].sum()), float(-weights[weights < 0].sum())
+        around = np.ones((3, 3), np.uint8)
+        with np.errstate(invalid="ignore", over="ignore"):  # blocks without data are infinite
+            lower_bound = positive * cv2.erode(low, around) - negative * cv2.dilate(high, around)
+        doubtful = lower_bound <= np.float32(1e-3) * high
+        order = np.argsort(np.where(doubtful, lower_bound, np.inf).min(axis=1))
+        for block_row in order:
+            columns = np.flatnonzero(doubtful[block_row])
+            if columns.size == 0:
+                break
+            top = block_row * BLOCK - self._top
+            for run in np.split(columns, np.flatnonzero(np.diff(columns) > 8) + 1):
+                left, right = run[0] * BLOCK - self._left, (run[-1] + 1) * BLOCK - self._left
+                if self._has_zero(source, max(top, 0), min(top + BLOCK, rows), max(left, 0), min(right, cols)):
+                    return True
+        return False
+
+    def _exceeds(self, shape: tuple[int, int]) -> bool:
+        """Whether some output pixel has all its samples outside an input of that shape."""
+        for first, count, size in ((self._top, self.shape_out[0], shape[0]), (self._left, self.shape_out[1], shape[1])):
+            if first + TAPS - 2 < 0 or first + count - 2 >= size:
+                return True
+        return False
+
+    def _has_zero(self, source: np.ndarray, start: int, stop: int, left: int, right: int) -> bool:
+        if stop <= start or right <= left:
+            return False
+        values, samples = self._interpolate(source, start, stop, left, right)
+        missing = _missing(samples)
+        if missing is not None:
+            values[missing] = 1
+        return bool(values.min() <= 0)
+
+    def _interpolate(
+        self, source: np.ndarray, start: int, stop: int, left: int, right: int
+    ) -> tuple[np.ndarray, _Samples]:
+        """Unlimited result (stop - start, right - left), float32, and the input samples it was made of."""
+        samples = _Samples(source, self._top + start - 1, self._top + stop + 2, self._left + left - 1, self._left + right + 2)
+        filtered = cv2.sepFilter2D(
+            samples.values, cv2.CV_32F, self._row_kernel, self._column_kernel, anchor=(1, 1), borderType=cv2.BORDER_CONSTANT
+        )
+        return np.ascontiguousarray(filtered[1:-2, 1:-2]), samples
+
+
+def catmull_rom(t: float) -> np.ndarray:
+    """The four weights, float32, of samples n-1 ... n+2 for the position n + t, 0 <= t < 1.
+
+    Keys, IEEE Trans. ASSP 29, 1981, with a = -0.5 (the kernel of Catmull and Rom 1974); spec 05 section 6.2.
+    """
+    return np.array(
+        [
+            -t / 2 + t**2 - t**3 / 2,
+            1 - 5 * t**2 / 2 + 3 * t**3 / 2,
+            t / 2 + 2 * t**2 - 3 * t**3 / 2,
+            -(t**2) / 2 + t**3 / 2,
+        ],
+        np.float32,
+    )
+
+
+class _Samples:
+    """Input pixels [top, bottom) x [left, right) as float32, 0 where that lies outside the input."""
+
+    def __init__(self, source: np.ndarray, top: int, bottom: int, left: int, right: int):
+        to_rows, from_rows = _overlap(top, bottom - top, source.shape[0])
+        to_cols, from_cols = _overlap(left, right - left, source.shape[1])
+        self.inside = source[from_rows, from_cols]
+        self.window = (to_rows, to_cols)
+        self.shape = (bottom - top, right - left)
+        if self.inside.shape == self.shape:
+            self.values = self.inside.astype(np.float32)
+        else:
+            self.values = np.zeros(self.shape, np.float32)
+            self.values[self.window] = self.inside
+
+
+def _missing(samples: _Samples) -> np.ndarray | None:
+    """Which results have an input 0 among their samples (bool); None when there is no zero, the usual case."""
+    inside = samples.inside
+    if inside.size == 0 or (inside.min() > 0):
+        return None
+    zero = np.zeros(samples.shape, np.uint8)
+    np.equal(inside, 0, out=zero[samples.window].view(np.bool_))
+    return cv2.dilate(zero, np.ones((TAPS, TAPS), np.uint8), anchor=(1, 1))[1:-2, 1:-2].view(np.bool_)
+
+
+def _overlap(first: int, count: int, size: int) -> tuple[slice, slice]:
+    """(where in the output, where in the input) for output indices 0..count-1 that sample input `first` + index of 0..size-1."""
+    start = min(max(0, -first), count)
+    stop = max(start, min(count, size - first))
+    if stop == start:
+        return slice(0, 0), slice(0, 0)
+    return slice(start, stop), slice(first + start, first + stop)
+
+
+def _block_range(source: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(lowest, highest) value that is not 0 of each BLOCK x BLOCK block, float32; (+inf, -inf) where all is 0."""
+    n_rows, n_cols = (-(-n // BLOCK) for n in source.shape)
+    low, high = np.empty((n_rows, n_cols), np.float32), np.empty((n_rows, n_cols), np.float32)
+    edges = np.arange(0, source.shape[1], BLOCK)
+    for i in range(n_rows):
+        rows = source[i * BLOCK : (i + 1) * BLOCK]
+        if rows.min() > 0:
+            lowest, highest = rows.min(axis=0).astype(np.float32), rows.max(axis=0).astype(np.float32)
+        else:
+            data = rows != 0
+            lowest = np.where(data, rows, np.float32(np.inf)).min(axis=0)
+            highest = np.where(data, rows, np.float32(-np.inf)).max(axis=0)
+        low[i], high[i] = np.minimum.reduceat(lowest, edges), np.maximum.reduceat(highest, edges)
+    return low, high
+
+
+def _false_northing(image: GeoBox, frame: GeoBox) -> float:
+    """Metres to take off the frame's northings to express them in the image's projection."""
+    if image.crs is None or frame.crs is None:
+        raise ValueError("image and frame need a projection")
+    if image.crs == frame.crs:
+        return 0.0
+    (image_zone, image_south), (frame_zone, frame_south) = _utm(image.crs.to_epsg()), _utm(frame.crs.to_epsg())
+    if image_zone is None or image_zone != frame_zone:
+        raise ValueError(f"image is in {image.crs}, frame in {frame.crs}: warp the image first")
+    return (frame_south - image_south) * FALSE_NORTHING_M
+
+
+def _utm(epsg: int | None) -> tuple[int | None, int]:
+    """(zone, 1 in the south and 0 in the north) of a WGS 84 UTM code; zone None for others."""
+    if epsg is None or not (32601 <= epsg <= 32660 or 32701 <= epsg <= 32760):
+        return None, 0
+    return epsg % 100, epsg // 100 - 326
