@@ -37,7 +37,7 @@ test: lint
 	$(BIN)/pytest -n auto $(PYTEST_ARGS)
 
 bench: $(VENV)/.complete
-	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks.sentinel2_product
 
 clean:
 	rm -rf "$(VENV)" "$(DEMO_OUTPUT)" build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

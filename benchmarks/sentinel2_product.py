@@ -32,6 +32,25 @@ ROOT = Path(__file__).resolve().parents[1]
 TILE = "31TFJ"
 SHIFT = ("--dx", "4.3", "--dy", "-2.7")
 LIMIT_RATIO, LIMIT_GB = 1.4, 3.0
+RUN = """
+import json, sys
+from sen2like.config import load
+from sen2like.events import ProductFinished
+from sen2like.orchestrator import run
+from sen2like.request import Request
+
+settings = json.loads(r'''SETTINGS''')
+absent = dict.fromkeys(["cams_dir", "cams_daily_dir", "cams_hourly_dir", "cams_climatology_dir", "references_map", "scl_dir"])
+config = load(settings["conf"], options={"archive_dir": settings["archive"], "cloud_cover": 100, **absent})
+request = Request(product=settings["product"], ref_image=settings["reference"], wd=settings["wd"])
+for event in run(request, config):
+    if isinstance(event, ProductFinished):
+        if event.status != "done":
+            sys.exit(event.reason)
+        steps = {step: timer.seconds for step, timer in event.record.timers.items()}
+        shift = [event.record.shift.dx, event.record.shift.dy]
+        print(json.dumps({"outputs": [str(p) for p in event.outputs], "steps": steps, "shift": shift}))
+"""
 
 
 def main() -> int:
@@ -64,30 +83,23 @@ def simulated(work: Path, coarse: int) -> tuple[Path, Path]:
     if not (base / "complete").exists():
         env = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}"}
         for words in (["s2", *SHIFT, "--physics", "mean", "--brdf"], ["reference"]):
-            subprocess.run([sys.executable, "-m", "simulator", *words, "--out", str(base), "--coarse", str(coarse)], check=True, env=env)
+            subprocess.run(
+                [sys.executable, "-m", "simulator", *words, "--out", str(base), "--coarse", str(coarse)], check=True, env=env
+            )
         (base / "complete").touch()
     return next(base.glob("*.SAFE")), base / f"{TILE}_B04.tif"
 
 
 def measured_run(product: Path, reference: Path, work: Path) -> dict:
     """Run product-mode in a process of its own; wall, CPU, peak memory of that process and seconds per step."""
-    script = f"""
-import json, sys
-from pathlib import Path
-from sen2like.config import load
-from sen2like.events import ProductFinished
-from sen2like.orchestrator import run
-from sen2like.request import Request
-config = load({str(ROOT / "conf" / "config.ini")!r}, options={{"archive_dir": {str(work / "archive")!r}, "cloud_cover": 100,
-    "cams_dir": None, "cams_daily_dir": None, "cams_hourly_dir": None, "cams_climatology_dir": None, "references_map": None}}).config
-request = Request(mode="product-mode", product={str(product)!r}, tile={TILE!r}, ref_image={str(reference)!r}, wd={str(work / "wd")!r})
-for event in run(request, config):
-    if isinstance(event, ProductFinished):
-        if event.status != "done":
-            sys.exit(event.reason)
-        print(json.dumps({{"outputs": [str(p) for p in event.outputs], "steps": {{k: t.seconds for k, t in event.record.timers.items()}},
-                           "shift": [event.record.shift.dx, event.record.shift.dy]}}))
-"""
+    settings = {
+        "product": str(product),
+        "reference": str(reference),
+        "conf": str(ROOT / "conf" / "config.ini"),
+        "archive": str(work / "archive"),
+        "wd": str(work / "wd"),
+    }
+    script = RUN.replace("SETTINGS", json.dumps(settings))
     start = time.perf_counter()
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT)
@@ -153,7 +165,9 @@ def show(run: dict) -> None:
     console.print(table)
     f = run["floor"]
     console.print(f"floor   {f['wall']:6.1f} s   (decode {f['decode']:.1f} + encode {f['encode']:.1f})")
-    console.print(f"run     {run['wall']:6.1f} s   ({run['cpu']:.1f} s CPU)   ratio {run['wall'] / f['wall']:.2f}, allowed {LIMIT_RATIO}")
+    console.print(
+        f"run     {run['wall']:6.1f} s   ({run['cpu']:.1f} s CPU)   ratio {run['wall'] / f['wall']:.2f}, allowed {LIMIT_RATIO}"
+    )
     console.print(f"memory  {run['rss_gb']:6.2f} GB peak, allowed {LIMIT_GB}")
 
 

@@ -17,12 +17,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import sen2like
-from sen2like.auxiliary.reference import load_reference, reference_path
+from sen2like.auxiliary.reference import reference_path
 from sen2like.blocks.base import Cancelled, Job
 from sen2like.blocks.registry import chain
 from sen2like.config import Config
 from sen2like.errors import ConfigurationError, ProductError, Sen2LikeError, UsageError
-from sen2like.events import Candidate, Event, Listed, ProductFinished, ProductStarted, RunFinished, StepDone
+from sen2like.events import Candidate, Event, Listed, ProductFinished, ProductStarted, RunFinished
 from sen2like.execution.threads import Threads
 from sen2like.grid import mgrs
 from sen2like.packaging.writer import remove_leftovers
@@ -61,7 +61,9 @@ def run(request: Request, config: Config) -> Iterator[Event]:
     yield RunFinished(run_dir, seconds)
 
 
-def _product_task(request: Request, config: Config, tile: mgrs.MGRSTile, reference: Path | None, run_dir: Path) -> Iterator[Event]:
+def _product_task(
+    request: Request, config: Config, tile: mgrs.MGRSTile, reference: Path | None, run_dir: Path
+) -> Iterator[Event]:
     """Run one product in a thread of its own and pass its events on."""
     events: queue.Queue[Event | None] = queue.Queue()
     stop = threading.Event()
@@ -93,7 +95,9 @@ def _product_task(request: Request, config: Config, tile: mgrs.MGRSTile, referen
             events.put(e)  # type: ignore[arg-type]
         except Exception as e:
             expected = isinstance(e, Sen2LikeError)
-            log.error("%s failed: %s", name, e if expected else f"{type(e).__name__}: {e}", exc_info=not expected or request.debug)
+            log.error(
+                "%s failed: %s", name, e if expected else f"{type(e).__name__}: {e}", exc_info=not expected or request.debug
+            )
             events.put(ProductFinished(tile.id, name, "failed", time.monotonic() - start, reason=str(e), record=record))
         finally:
             events.put(None)
@@ -110,8 +114,15 @@ def _product_task(request: Request, config: Config, tile: mgrs.MGRSTile, referen
         worker.join()
 
 
-def _prepare(request: Request, config: Config, product: Product, tile: mgrs.MGRSTile, reference: Path | None, run_dir: Path,
-             stop: threading.Event) -> Job:
+def _prepare(
+    request: Request,
+    config: Config,
+    product: Product,
+    tile: mgrs.MGRSTile,
+    reference: Path | None,
+    run_dir: Path,
+    stop: threading.Event,
+) -> Job:
     """Masks, angles and band list of a product, ready for its blocks."""
     workdir = run_dir / tile.id / product.name
     workdir.mkdir(parents=True)
@@ -127,7 +138,7 @@ def _prepare(request: Request, config: Config, product: Product, tile: mgrs.MGRS
         angles=product.read_angles(config.nbar.angles),
         cancelled=stop,
     )
-    for notice in product.notices:
+    for notice in (*product.notices, *job.masks.notices, *job.angles.notices):
         job.warn(notice)
     for band in product.missing_bands:
         job.warn(f"band {band} is missing in the input and in the outputs")

@@ -7,16 +7,16 @@ block; only when all of that went well do the output products appear in the arch
 import logging
 import time
 from collections.abc import Callable
-from concurrent.futures import FIRST_EXCEPTION, wait
+from concurrent.futures import FIRST_EXCEPTION, Executor, wait
 from pathlib import Path
 
 import numpy as np
 
-from sen2like.blocks.base import AnyImage, Cancelled, Job, S2L_Process
+from sen2like.blocks.base import Cancelled, Job, S2L_Process
 from sen2like.errors import BlockError, Sen2LikeError
 from sen2like.events import StepDone
 from sen2like.execution.threads import Threads
-from sen2like.raster.image import Image, LazyImage, for_each_strip
+from sen2like.raster.image import Image, RowImage, for_each_strip
 from sen2like.raster.write import RasterFormat, write_image
 from sen2like.science.encode import encode
 
@@ -30,19 +30,28 @@ def process(job: Job, blocks: list[S2L_Process], threads: Threads, emit: Emit, i
 
     On any error (or a stop request) what was written so far is removed and the error raised, naming block and band.
     """
+    first = [band for block in blocks for band in block.reads_first(job)]
+    order = _order(job, first)
     try:
-        with threads.strip_pool() as job.pool:
-            job.threads = threads.cores
-            _each_block(job, blocks, "preprocess", emit)
+        with threads.strip_pool() as job.pool, threads.band_pool() as band_pool:
             job.threads = max(1, threads.cores // threads.bands)
-            _all_bands(job, blocks, threads, emit, intermediates)
-            job.threads = threads.cores
+            job.read_ahead(dict.fromkeys([*first, *order][: max(threads.bands, len(first))]), band_pool)
+            _each_block(job, blocks, "preprocess", emit)
+            _all_bands(job, blocks, order, band_pool, emit, intermediates)
             _each_block(job, blocks, "postprocess", emit)
             job.check()
             return tuple(writer.publish() for writer in job.writers.values())
+    except BaseException:
+        job.cancelled.set()  # whatever still decodes in the background stops at its next step
+        raise
     finally:
         for writer in job.writers.values():
             writer.abandon()
+
+
+def _order(job: Job, first: list[str]) -> list[str]:
+    """Bands that are decoded already, then the largest, so that the last ones are small and no core waits long at the end."""
+    return sorted(job.bands, key=lambda band: (band not in first, job.product.bands[band].resolution))
 
 
 def _each_block(job: Job, blocks: list[S2L_Process], what: str, emit: Emit) -> None:
@@ -56,26 +65,21 @@ def _each_block(job: Job, blocks: list[S2L_Process], what: str, emit: Emit) -> N
         emit(StepDone(job.tile.id, job.product.name, f"{block.name()} {what}", None, spent))
 
 
-def _all_bands(job: Job, blocks: list[S2L_Process], threads: Threads, emit: Emit, intermediates: bool) -> None:
-    """Largest bands first, so that the last ones to finish are small and no core waits long."""
-    order = sorted(job.bands, key=lambda band: job.product.bands[band].resolution)
-    with threads.band_pool() as pool:
-        futures = [pool.submit(_one_band, job, blocks, band, emit, intermediates) for band in order]
-        done, waiting = wait(futures, return_when=FIRST_EXCEPTION)
-        failed = [f for f in done if not f.cancelled() and f.exception()]
-        if failed:
-            job.cancelled.set()  # bands still running stop at their next step
-            for future in waiting:
-                future.cancel()
-            wait(waiting)
-    if failed:
-        errors = [f.exception() for f in futures if not f.cancelled() and f.exception()]
+def _all_bands(job: Job, blocks: list[S2L_Process], order: list[str], pool: Executor, emit: Emit, intermediates: bool) -> None:
+    futures = [pool.submit(_one_band, job, blocks, band, emit, intermediates) for band in order]
+    done, waiting = wait(futures, return_when=FIRST_EXCEPTION)
+    if any(not f.cancelled() and f.exception() for f in done):
+        job.cancelled.set()  # bands still running stop at their next step
+        for future in waiting:
+            future.cancel()
+        wait(waiting)
+        errors = [e for f in futures if not f.cancelled() and (e := f.exception())]
         raise next((e for e in errors if not isinstance(e, Cancelled)), errors[0])
 
 
 def _one_band(job: Job, blocks: list[S2L_Process], band: str, emit: Emit, intermediates: bool) -> None:
     start = time.perf_counter()
-    image: AnyImage = job.read(band)
+    image: RowImage = job.read(band)
     for block in blocks:
         job.check()
         with _named(block, band):
@@ -87,9 +91,9 @@ def _one_band(job: Job, blocks: list[S2L_Process], band: str, emit: Emit, interm
     emit(StepDone(job.tile.id, job.product.name, "band", band, spent))
 
 
-def _keep_intermediate(job: Job, block: S2L_Process, image: AnyImage, band: str) -> Image:
+def _keep_intermediate(job: Job, block: S2L_Process, image: RowImage, band: str) -> Image:
     """Write the block's result to the working folder: reflectance as scaled integers, anything before TOA as float32."""
-    image = image.computed(job.pool) if isinstance(image, LazyImage) else image
+    image = image if isinstance(image, Image) else image.computed(job.pool)
     path = job.workdir / (Path(job.product.bands[band].path).stem + str(block.suffix))
     fmt = RasterFormat("GTIFF")
     if not block.pixelwise:

@@ -5,10 +5,10 @@ import logging
 import numpy as np
 
 from sen2like.auxiliary.cams import CamsDirectories, find_atmosphere
-from sen2like.blocks.base import AnyImage, Job, PixelwiseProcess
+from sen2like.blocks.base import Job, PixelwiseProcess
 from sen2like.data import smac_coefficients
 from sen2like.errors import BlockError
-from sen2like.raster.image import Kernel
+from sen2like.raster.image import Kernel, RowImage
 from sen2like.science import smac
 
 log = logging.getLogger(__name__)
@@ -38,14 +38,26 @@ class S2L_Atmcor(PixelwiseProcess):
         found = find_atmosphere(product.acquisition, job.tile.corners, directories, config.atmcor.cams_interpolation)
         for notice in found.notices:
             job.warn(notice)
-        atmosphere = job.record.atmosphere = found.atmosphere
+        self.atmosphere = atmosphere = job.record.atmosphere = found.atmosphere
         try:
-            smac.check_inputs(sza=product.sun_zenith, aot=atmosphere.aot550, pressure=atmosphere.pressure,
-                              h2o=atmosphere.water_vapour, o3=atmosphere.ozone)
+            smac.check_inputs(
+                sza=product.sun_zenith,
+                aot=atmosphere.aot550,
+                pressure=atmosphere.pressure,
+                h2o=atmosphere.water_vapour,
+                o3=atmosphere.ozone,
+            )
         except ValueError as e:
             raise BlockError(f"atmospheric correction impossible: {e}") from e
-        log.info("%s: SMAC with AOT %.4f, water vapour %.3f g/cm2, ozone %.4f cm-atm, pressure %.1f hPa (%s)", product.name,
-                 atmosphere.aot550, atmosphere.water_vapour, atmosphere.ozone, atmosphere.pressure, atmosphere.source)
+        log.info(
+            "%s: SMAC with AOT %.4f, water vapour %.3f g/cm2, ozone %.4f cm-atm, pressure %.1f hPa (%s)",
+            product.name,
+            atmosphere.aot550,
+            atmosphere.water_vapour,
+            atmosphere.ozone,
+            atmosphere.pressure,
+            atmosphere.source,
+        )
         source = "DEFAULT" if atmosphere.source == "DEFAULT" else "CAMS"
         job.record.set_quality(
             AC_PROCESSOR="SMAC",
@@ -57,8 +69,8 @@ class S2L_Atmcor(PixelwiseProcess):
             OZONE_SOURCE="CONFIG" if source == "DEFAULT" else source,
         )
 
-    def kernel(self, job: Job, band: str, image: AnyImage) -> Kernel | None:
-        product, atmosphere, method = job.product, job.record.atmosphere, job.config.atmcor.smac
+    def kernel(self, job: Job, band: str, image: RowImage) -> Kernel | None:
+        product, atmosphere, method = job.product, self.atmosphere, job.config.atmcor.smac
         coefficients = smac_coefficients(product.sensor_name, band)
         geometry = {"sza": product.sun_zenith, "saa": product.sun_azimuth, "vza": 0.0, "vaa": 0.0}
         air = {"aot": atmosphere.aot550, "h2o": atmosphere.water_vapour, "o3": atmosphere.ozone, "pressure": atmosphere.pressure}

@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 import logging
-from concurrent.futures import Executor
+from collections.abc import Iterable
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event, Lock
 from typing import ClassVar
 
-from sen2like.config import Config
 from sen2like.auxiliary.reference import load_reference
+from sen2like.config import Config
 from sen2like.errors import BlockError, Sen2LikeError
 from sen2like.grid.mgrs import MGRSTile
 from sen2like.packaging.output import WrittenImage
 from sen2like.packaging.quicklooks import Previews
 from sen2like.packaging.writer import ProductWriter
 from sen2like.products.model import Angles, Masks, Product
-from sen2like.raster.image import Image, Kernel, LazyImage
+from sen2like.raster.image import Image, Kernel, RowImage
 from sen2like.record import ProcessingRecord
 from sen2like.science.klt import Features
 
 log = logging.getLogger(__name__)
-
-AnyImage = Image | LazyImage
 
 
 class Cancelled(Sen2LikeError):
@@ -47,29 +46,38 @@ class Job:
     pool: Executor | None = None
     """Threads for strips of rows."""
     threads: int = 1
-    """Threads a decoder or encoder may use when it works alone."""
+    """Threads of one decoder or encoder."""
     record: ProcessingRecord = field(default_factory=ProcessingRecord)
     writers: dict[str, ProductWriter] = field(default_factory=dict)
     """Output products being built, by level (``L2H``, ``L2F``)."""
     previews: dict[str, Previews] = field(default_factory=dict)
     """Reduced bands for the pictures of each output product, by level."""
-    encoded: dict[str, tuple[AnyImage, WrittenImage]] = field(default_factory=dict)
+    encoded: dict[str, tuple[RowImage, WrittenImage]] = field(default_factory=dict)
     """By band: the image L2H was given and the file it became, so that L2F need not encode the same image again."""
     cancelled: Event = field(default_factory=Event)
+    _ahead: dict[str, Future[Image]] = field(default_factory=dict, repr=False)
     _kept: dict[str, Image] = field(default_factory=dict, repr=False)
     _features: dict[float, Features] = field(default_factory=dict, repr=False)
     _lock: Lock = field(default_factory=Lock, repr=False)
 
+    def read_ahead(self, bands: Iterable[str], pool: Executor) -> None:
+        """Start decoding bands in the threads of `pool`; :meth:`read` will hand them out."""
+        for band in bands:
+            self._ahead[band] = pool.submit(self._decode, band)
+
     def read(self, band: str, keep: bool = False) -> Image:
         """DN of a band. `keep`: somebody will ask for it once more; it is then not decoded a second time."""
         self.check()
-        image = self._kept.pop(band, None)
-        if image is None:
-            with self.record.timer("read"):
-                image = self.product.read(band, self.threads)
+        decoding = self._ahead.pop(band, None)
+        image = self._kept.pop(band, None) or (decoding.result() if decoding else self._decode(band))
         if keep:
             self._kept[band] = image
         return image
+
+    def _decode(self, band: str) -> Image:
+        self.check()
+        with self.record.timer("read"):
+            return self.product.read(band, self.threads)
 
     def reference_features(self, resolution: float) -> Features:
         """The reference image at `resolution` metres, prepared for matching; kept, since check and correction share it."""
@@ -77,9 +85,14 @@ class Job:
             raise BlockError(f"tile {self.tile.id} has no reference image")
         with self._lock:
             if resolution not in self._features:
-                image = load_reference(self.reference, self.tile, resolution, self.workdir)
+                image = load_reference(self.reference, self.tile, resolution, self.workdir, self.threads, self.pool)
                 self._features[resolution] = Features(image.data, self.pool)
             return self._features[resolution]
+
+    def forget_reference(self) -> None:
+        """Free the memory of the reference image: nobody will match against it any more."""
+        with self._lock:
+            self._features.clear()
 
     def check(self) -> None:
         """Raise `Cancelled` when the run has been asked to stop."""
@@ -97,7 +110,7 @@ class Job:
 
 
 class S2L_Process:
-    """One step of the chain. Life cycle: ``preprocess`` once, ``process`` for each band (from several threads), ``postprocess`` once.
+    """One step of the chain: ``preprocess`` once, ``process`` for each band (from several threads), ``postprocess`` once.
 
     A new object is made for every product; what the bands share is set in ``preprocess`` and only read afterwards.
     """
@@ -121,10 +134,14 @@ class S2L_Process:
         """Why this block must not run on this product although it is switched on; None: it runs."""
         return None
 
+    def reads_first(self, job: Job) -> tuple[str, ...]:
+        """Own names of the bands that ``preprocess`` reads: they are decoded ahead, and processed before the others."""
+        return ()
+
     def preprocess(self, job: Job) -> None:
         """Prepare what all bands share."""
 
-    def process(self, job: Job, image: AnyImage, band: str) -> AnyImage:
+    def process(self, job: Job, image: RowImage, band: str) -> RowImage:
         """The band after this step; `band` is the product's own name."""
         raise NotImplementedError
 
@@ -140,10 +157,10 @@ class PixelwiseProcess(S2L_Process):
 
     pixelwise = True
 
-    def kernel(self, job: Job, band: str, image: AnyImage) -> Kernel | None:
+    def kernel(self, job: Job, band: str, image: RowImage) -> Kernel | None:
         """The function that turns rows of the band into rows of the result; None: the band passes unchanged."""
         raise NotImplementedError
 
-    def process(self, job: Job, image: AnyImage, band: str) -> AnyImage:
+    def process(self, job: Job, image: RowImage, band: str) -> RowImage:
         kernel = self.kernel(job, band, image)
         return image if kernel is None else image.map(kernel, job.record.timer(self.name()))

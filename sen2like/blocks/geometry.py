@@ -3,11 +3,11 @@
 import logging
 from pathlib import Path
 
-from sen2like.blocks.base import AnyImage, Job, S2L_Process
+from sen2like.blocks.base import Job, S2L_Process
 from sen2like.errors import BlockError
 from sen2like.products.model import Masks
 from sen2like.raster.framed import FramedImage, frame_mask
-from sen2like.raster.image import Image
+from sen2like.raster.image import Image, RowImage
 from sen2like.record import Shift
 from sen2like.science import klt
 from sen2like.science.klt import Matches
@@ -15,7 +15,8 @@ from sen2like.science.klt import Matches
 log = logging.getLogger(__name__)
 
 MAX_SHIFT_PIXELS = {"S2": 6, "L8": 5, "L9": 5}
-"""Largest shift applied unless ``max_shift`` says otherwise: 60 m of Sentinel-2 10 m pixels, 150 m of Landsat's (spec 05 section 12.3)."""
+"""Largest shift applied unless ``max_shift`` says otherwise: 60 m of Sentinel-2's 10 m pixels, 150 m of
+Landsat's (spec 05 section 12.3)."""
 
 
 class S2L_GeometryKLT(S2L_Process):
@@ -30,14 +31,21 @@ class S2L_GeometryKLT(S2L_Process):
             return "the product is refined (GRI) and force_geometric_correction is off"
         return None
 
+    def reads_first(self, job: Job) -> tuple[str, ...]:
+        if not job.config.geometry.doMatchingCorrection or job.reference is None:
+            return ()
+        return (matching_band(job, job.config.geometry.reference_band),)
+
     def preprocess(self, job: Job) -> None:
         shift = self._estimate(job) if job.config.geometry.doMatchingCorrection else Shift()
         job.record.shift = shift
         frame = job.tile.geobox(job.masks.data.resolution)
-        job.masks = Masks(frame_mask(job.masks.valid, frame, shift.dx, shift.dy), frame_mask(job.masks.data, frame, shift.dx, shift.dy))
+        job.masks = Masks(
+            frame_mask(job.masks.valid, frame, shift.dx, shift.dy), frame_mask(job.masks.data, frame, shift.dx, shift.dy)
+        )
         job.record.applied("Geometry", dx=shift.dx, dy=shift.dy, reference=job.reference.name if job.reference else None)
 
-    def process(self, job: Job, image: AnyImage, band: str) -> AnyImage:
+    def process(self, job: Job, image: RowImage, band: str) -> RowImage:
         source = image if isinstance(image, Image) else image.computed(job.pool)
         shift, frame = job.record.shift, job.tile.geobox(source.resolution)
         small = job.config.geometry.skip_small_shift * source.resolution
@@ -66,11 +74,18 @@ class S2L_GeometryKLT(S2L_Process):
         refusal = klt.accept(matches, dn.shape, limit, job.config.geometry.min_points)
         if refusal:
             job.warn(f"co-registration rejected, the product stays where it is: {refusal}")
-            job.record.set_quality(COREGISTRATION_STATUS=f"REJECTED: {refusal}")
+            job.record.set_quality(SHIFT_REJECTED=True)
             return Shift()
-        job.record.set_quality(COREGISTRATION_STATUS="APPLIED", **klt.coregistration_quality(matches))
+        job.record.set_quality(**klt.coregistration_quality(matches))
         dx, dy = matches.shift
-        log.info("%s: shift dx %+.3f m, dy %+.3f m from %d points (%d before outliers)", job.product.name, dx, dy, len(matches), matches.total)
+        log.info(
+            "%s: shift dx %+.3f m, dy %+.3f m from %d points (%d before outliers)",
+            job.product.name,
+            dx,
+            dy,
+            len(matches),
+            matches.total,
+        )
         return Shift(dx, dy)
 
 
@@ -78,11 +93,12 @@ def matching_band(job: Job, s2_name: str) -> str:
     """The product's own band that corresponds to a Sentinel-2 band name."""
     band = job.band_of(s2_name)
     if band is None:
-        raise BlockError(f"{job.product.name} has no band {s2_name} to match with the reference image; choose another reference_band")
+        raise BlockError(
+            f"{job.product.name} has no band {s2_name} to match with the reference image; choose another reference_band"
+        )
     return band
 
 
 def record_matches(job: Job, matches: Matches, image_path: str) -> None:
     """One more line for the correlation table of the product."""
     job.record.correlation.append(matches.correlation_row(job.reference.name if job.reference else "", Path(image_path).name))
-

@@ -1,8 +1,8 @@
 """S2L_InterCalibration: old Sentinel-2B products brought to the radiometric scale of Sentinel-2A; spec 07 section 3."""
 
-from sen2like.blocks.base import AnyImage, Job, PixelwiseProcess
 from sen2like import data
-from sen2like.raster.image import Kernel
+from sen2like.blocks.base import Job, PixelwiseProcess
+from sen2like.raster.image import Kernel, RowImage
 from sen2like.science import intercalibration
 
 
@@ -16,7 +16,7 @@ class S2L_InterCalibration(PixelwiseProcess):
     def declines(self, job: Job) -> str | None:
         return f"{job.product.level} is surface reflectance already" if job.product.is_level2 else None
 
-    def kernel(self, job: Job, band: str, image: AnyImage) -> Kernel | None:
+    def kernel(self, job: Job, band: str, image: RowImage) -> Kernel | None:
         row = data.intercalibration(job.product.mission, band, job.product.baseline)
         if row is None:
             return None

@@ -1,13 +1,13 @@
-"""S2L_Nbar: reflectance as it would be seen from nadir under a constant sun zenith (c-factor, Roy et al. 2016); spec 09 section 2."""
+"""S2L_Nbar: reflectance as seen from nadir under a constant sun zenith (c-factor, Roy et al. 2016); spec 09 section 2."""
 
 import threading
 
 import numpy as np
 
-from sen2like.blocks.base import AnyImage, Job, PixelwiseProcess
+from sen2like.blocks.base import Job, PixelwiseProcess
 from sen2like.data import roy_coefficients
 from sen2like.errors import BlockError
-from sen2like.raster.image import Kernel
+from sen2like.raster.image import Kernel, RowImage
 from sen2like.science import brdf
 from sen2like.science.resample import CoarseField
 
@@ -22,15 +22,17 @@ class S2L_Nbar(PixelwiseProcess):
     def preprocess(self, job: Job) -> None:
         sza, _ = job.angles.sun()
         if not np.any(np.nan_to_num(sza) > 0):
-            raise BlockError(f"{job.product.name}: its sun zenith grid holds no angle; NBAR needs one (doNbar=False goes on without)")
+            raise BlockError(
+                f"{job.product.name}: its sun zenith grid holds no angle; NBAR needs one (doNbar=False goes on without)"
+            )
         self.theta = brdf.theta_norm(job.product.centre[0])
         self._delta_azimuth: dict[str, float] = {}
         self._lock = threading.Lock()
 
-    def kernel(self, job: Job, band: str, image: AnyImage) -> Kernel | None:
+    def kernel(self, job: Job, band: str, image: RowImage) -> Kernel | None:
         s2_name = job.product.bands[band].s2_name
         coefficients = roy_coefficients(s2_name) if s2_name else None
-        if coefficients is None:
+        if s2_name is None or coefficients is None:
             return None
         options = job.config.nbar
         angles = job.angles

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
-from sen2like.blocks.base import AnyImage, Job, S2L_Process
+from sen2like.blocks.base import Job, S2L_Process
 from sen2like.config import Config
 from sen2like.packaging.contents import complete
 from sen2like.packaging.quicklooks import Previews
 from sen2like.packaging.writer import OutputSettings, ProductWriter
-from sen2like.raster.image import for_each_strip
+from sen2like.raster.image import RowImage, for_each_strip
 from sen2like.raster.write import RasterFormat
 from sen2like.science.encode import count_not_finite, encode
 from sen2like.science.resample import mask_rows
@@ -33,7 +33,7 @@ class _Packager(S2L_Process):
         self._lost = 0
         self._lock = threading.Lock()
 
-    def process(self, job: Job, image: AnyImage, band: str) -> AnyImage:
+    def process(self, job: Job, image: RowImage, band: str) -> RowImage:
         dn = self._encode(job, image, band)
         job.check()
         with job.record.timer("write"):
@@ -43,7 +43,7 @@ class _Packager(S2L_Process):
         job.encoded[band] = (image, written)
         return image
 
-    def _encode(self, job: Job, image: AnyImage, band: str) -> np.ndarray:
+    def _encode(self, job: Job, image: RowImage, band: str) -> np.ndarray:
         """DN of the band, computed strip by strip through all pixel-wise blocks before this one."""
         out = job.config.output_format
         mask = job.masks.data.data
@@ -65,6 +65,7 @@ class _Packager(S2L_Process):
 
     def postprocess(self, job: Job) -> None:
         if self._lost:
+            job.record.set_quality(NON_FINITE_PIXELS=self._lost)
             job.warn(f"{self.level}: {self._lost} pixels without a usable value inside the data mask were written as no data")
         for file in self.previews.write(self.writer.folder, self.writer.names, job.record, self.settings.quicklook_quality):
             self.writer.add_file(file)
@@ -89,13 +90,13 @@ class S2L_PackagerL2F(_Packager):
     def declines(self, job: Job) -> str | None:
         return None if job.config.processing.doFusion else "doFusion is off: there is no L2F without it"
 
-    def process(self, job: Job, image: AnyImage, band: str) -> AnyImage:
+    def process(self, job: Job, image: RowImage, band: str) -> RowImage:
         harmonised = job.writers.get("L2H")
         twin = job.encoded.get(band)
         if harmonised is None or twin is None or twin[0] is not image:
             return super().process(job, image, band)
         written = self.writer.link_image(job.product.bands[band], harmonised, twin[1])
-        self.previews.adopt(job.previews["L2H"], written.band)
+        self.previews.adopt(job.previews["L2H"], written.band, written.native)
         return image
 
 

@@ -1,4 +1,7 @@
-"""The blocks and their order (spec 01 section 4.5). Other packages add theirs through the entry point group ``sen2like.blocks``."""
+"""The blocks and their order (spec 01 section 4.5). 
+
+Other packages add theirs through the entry point group ``sen2like.blocks``.
+"""
 
 from importlib.metadata import entry_points
 

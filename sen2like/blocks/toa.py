@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from sen2like.blocks.base import AnyImage, Job, PixelwiseProcess
-from sen2like.raster.image import Kernel
+from sen2like.blocks.base import Job, PixelwiseProcess
+from sen2like.raster.image import Kernel, RowImage
 
 
 class S2L_Toa(PixelwiseProcess):
@@ -16,7 +16,7 @@ class S2L_Toa(PixelwiseProcess):
     order = 40
     suffix = "_TOA.TIF"
 
-    def kernel(self, job: Job, band: str, image: AnyImage) -> Kernel:
+    def kernel(self, job: Job, band: str, image: RowImage) -> Kernel:
         radiometry = job.product.radiometry(band)
         job.record.applied("Toa", product_level=job.product.level)
 

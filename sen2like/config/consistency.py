@@ -18,7 +18,7 @@ _PATTERNS = (*(f"url_parameters_pattern_{m}" for m in MISSIONS), *(f"location_{m
 def check(config: Config, origins: Mapping[str, str], searching: bool) -> tuple[list[str], list[str]]:
     """(problems, notices) of a configuration whose single values are all valid."""
     problems = [*_outputs(config, origins), *_blocks(config, origins), *_patterns(config, origins)]
-    notices = [*_switches(config), *_remote(config)]
+    notices = [*_switches(config, origins), *_remote(config)]
     for key in ("base_url", "base_url_s2", "base_url_landsat", *_PATTERNS):
         if CLOSED_HOST in str(config.value(key) or ""):
             text = (
@@ -74,14 +74,18 @@ def _patterns(config: Config, origins: Mapping[str, str]) -> list[str]:
     return problems
 
 
-def _switches(config: Config) -> list[str]:
+def _switches(config: Config, origins: Mapping[str, str]) -> list[str]:
     on = config.processing
     notices = []
     if on.doFusion and not on.doPackagerL2F:
         notices.append("doFusion is on without doPackagerL2F: no fusion is done, L2H products only")
     if on.doPackagerL2F and not on.doFusion:
         notices.append("doPackagerL2F is on without doFusion: no L2F product is written, L2H products only")
-    if config.cog_options.compression_level is not None and config.cog_options.compression not in ("DEFLATE", "ZSTD"):
+    if (
+        "compression_level" in origins
+        and config.cog_options.compression_level
+        and config.cog_options.compression not in ("DEFLATE", "ZSTD")
+    ):
         notices.append(f"compression_level has no effect with compression = {config.cog_options.compression}")
     return notices
 

@@ -7,6 +7,7 @@ without the leading ``T``, e.g. ``31TFJ``.
 import csv
 import difflib
 import gzip
+import io
 import math
 import re
 from dataclasses import dataclass
@@ -68,7 +69,8 @@ class MGRSTile:
 
 @cache
 def _table() -> dict[str, tuple[int, float, float]]:
-    with gzip.open(files("sen2like") / "data" / "s2_tiles.csv.gz", "rt") as f:
+    packed = (files("sen2like") / "data" / "s2_tiles.csv.gz").read_bytes()
+    with io.StringIO(gzip.decompress(packed).decode()) as f:
         return {r["tile"]: (int(r["epsg"]), float(r["ulx"]), float(r["uly"])) for r in csv.DictReader(f)}
 
 

@@ -23,8 +23,8 @@ def verify(folder: Path, product: OutputProduct, checksums: bool = False) -> lis
     """What is wrong with the product in `folder`, one line each; an empty list when it is complete.
 
     Every image and auxiliary file exists with the size told and opens with the shape told, its last pixels included (a cut
-    file lacks them); documents exist and are well formed, and the quality report obeys its schema; the links of the STAC item to files are relative and lead to
-    one. `checksums`: read all images once more and compare their SHA-256.
+    file lacks them); documents exist and are well formed, and the quality report obeys its schema; the links of the STAC
+    item to files are relative and lead to one. `checksums`: read all images once more and compare their SHA-256.
     """
     problems = []
     for image in product.images:

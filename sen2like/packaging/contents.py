@@ -26,21 +26,29 @@ DENSIFY_M = 10_000.0
 """Straight lines of a UTM zone bend in longitude and latitude: a vertex at least every so many metres."""
 FOOTPRINT_SIDE = 1098
 """The mask is thinned to at most so many rows before its outline is drawn."""
-CORRELATION_COLUMNS = (
-    "refImg secImg total_valid_pixel sample_pixel confidence_th min_x max_x median_x mean_x std_x min_y max_y median_y mean_y std_y"
-).split()
 
 
-def complete(writer: ProductWriter, product: Product, masks: Masks, angles: Angles, record: ProcessingRecord, *, partial: bool,
-             derived_from: tuple[str, ...] = ()) -> OutputProduct:
+def complete(
+    writer: ProductWriter,
+    product: Product,
+    masks: Masks,
+    angles: Angles,
+    record: ProcessingRecord,
+    *,
+    partial: bool,
+    derived_from: tuple[str, ...] = (),
+) -> OutputProduct:
     """Write all that is still missing in the folder of `writer`, documents last, and verify the whole."""
     names, settings = writer.names, writer.settings
     path = writer.folder / names.mask
     write_mask(path, masks.valid.data, masks.valid.geobox, settings.fmt)
-    writer.add_file(WrittenFile(names.mask, "MSK", "COG" if settings.fmt.name == "COG" else "GTIFF", {}, masks.valid.shape,
-                                masks.valid.geobox.affine))
+    writer.add_file(
+        WrittenFile(
+            names.mask, "MSK", "COG" if settings.fmt.name == "COG" else "GTIFF", {}, masks.valid.shape, masks.valid.geobox.affine
+        )
+    )
     write_layers(writer.folder / names.angles, to_stored(angles.degrees), angles.geobox, angles.names, scale=0.01, unit="degree")
-    writer.add_file(WrittenFile(names.angles, "ANG", "GTIFF", {}, tuple(angles.geobox.shape), angles.geobox.affine))
+    writer.add_file(WrittenFile(names.angles, "ANG", "GTIFF", {}, angles.degrees.shape[-2:], angles.geobox.affine))
     for source in product.mask_files():
         destination = names.copied_mask(source.name)
         (writer.folder / destination).write_bytes(product.container.read(source.name))
@@ -87,14 +95,14 @@ def footprint(data: Image) -> BaseGeometry | None:
     shapes = rasterio.features.shapes(thin, mask=thin != 0, transform=transform)
     outline = shapely.union_all([shapely.Polygon(shapely.geometry.shape(s).exterior) for s, _ in shapes])
     outline = outline.intersection(shapely.box(*grid.boundingbox.bbox)).simplify(max(SIMPLIFY_M, abs(grid.resolution.x)))
-    to_lonlat = Transformer.from_crs(grid.crs.to_wkt(), 4326, always_xy=True).transform
+    to_lonlat = Transformer.from_crs(str(grid.crs), 4326, always_xy=True).transform
     return shapely.ops.transform(to_lonlat, shapely.segmentize(outline, DENSIFY_M))
 
 
 def correlation_table(record: ProcessingRecord) -> str:
     """CSV of the matching runs of a product (spec 10 section 7): x is east, y is south, metres (the reference swaps them)."""
     text = io.StringIO()
-    table = csv.DictWriter(text, CORRELATION_COLUMNS, lineterminator="\n")
+    table = csv.DictWriter(text, list(record.correlation[0]), lineterminator="\n")
     table.writeheader()
     table.writerows(record.correlation)
     return text.getvalue()

@@ -137,6 +137,13 @@ class SpectralBand:
     common_name: str
 
 
+@cache
+def table(name: str) -> tuple[dict[str, str], ...]:
+    """Rows of a table of figures shipped in ``data/``; lines that begin with ``#`` tell its source."""
+    with (files("sen2like") / "data" / name).open(encoding="utf-8") as lines:
+        return tuple(csv.DictReader(line for line in lines if not line.startswith("#")))
+
+
 def spectral_band(image: WrittenImage, sensor: str) -> SpectralBand:
     """What `image` shows. `sensor` as in `Product.sensor`: the native bands of Landsat are its own, all others have the
     Sentinel-2A response they are named after or were adjusted to.
@@ -150,20 +157,19 @@ def spectral_band(image: WrittenImage, sensor: str) -> SpectralBand:
 
 @cache
 def _spectral_bands() -> dict[tuple[str, str], SpectralBand]:
-    with (files("sen2like") / "data" / "spectral_bands.csv").open(newline="") as f:
-        return {
-            (row["sensor"], row["band"]): SpectralBand(
-                row["key"],
-                int(row["band_id"]) if row["band_id"] else None,
-                row["physical_band"],
-                float(row["min_nm"]),
-                float(row["max_nm"]),
-                float(row["central_nm"]),
-                float(row["irradiance"]) if row["irradiance"] else None,
-                row["common_name"],
-            )
-            for row in csv.DictReader(f)
-        }
+    return {
+        (row["sensor"], row["band"]): SpectralBand(
+            row["key"],
+            int(row["band_id"]) if row["band_id"] else None,
+            row["physical_band"],
+            float(row["min_nm"]),
+            float(row["max_nm"]),
+            float(row["central_nm"]),
+            float(row["irradiance"]) if row["irradiance"] else None,
+            row["common_name"],
+        )
+        for row in table("spectral_bands.csv")
+    }
 
 
 def _values(angles: Angles, prefix: str) -> np.ndarray:

@@ -7,23 +7,21 @@ copied from the product metadata of a Sentinel-2 input. An element the input lac
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Mapping
 from datetime import datetime
-from importlib.resources import files
 from pathlib import PurePosixPath
 
 from lxml import etree
 
 from sen2like.packaging import schemas
-from sen2like.packaging.output import OutputProduct, spectral_band
+from sen2like.packaging.output import OutputProduct, spectral_band, table
 from sen2like.packaging.xmltree import SourceDocument, add, add_copy, document_root, section
 
 PRODUCT_DOI = "https://doi.org/10.57780/esa-4862e7e"
 ECCENTRICITY = 0.01673
 """Of the Earth's orbit, as used by the Sentinel-2 ground segment (spec 11 section 5)."""
-MASK_SATURATED = 65535
+DN_SATURATED = 65535
 _BAND_IDS = range(13)
 _AUXILIARY = (
     "PRODUCTION_DEM_TYPE", "IERS_BULLETIN_FILENAME", "ECMWF_DATA_REF", "SNOW_CLIMATOLOGY_MAP",
@@ -122,7 +120,7 @@ def tile_identifier(product: OutputProduct, tile: SourceDocument | None) -> str:
 
 
 def _image_characteristics(pic, product: OutputProduct, source: SourceDocument | None, psd: int) -> None:
-    for text, index in (("NODATA", 0), ("SATURATED", MASK_SATURATED)):
+    for text, index in (("NODATA", 0), ("SATURATED", DN_SATURATED)):
         special = add(pic, "Special_Values")
         add(special, "SPECIAL_VALUE_TEXT", text)
         add(special, "SPECIAL_VALUE_INDEX", index)
@@ -168,12 +166,11 @@ def _spectral_data(pic, product: OutputProduct) -> None:
 
 
 def _scene_classes(classes, psd: int) -> None:
-    with (files("sen2like") / "data" / "scene_classes.csv").open(newline="") as f:
-        for row in csv.DictReader(f):
-            entry = add(classes, "Scene_Classification_ID")
-            renamed = psd >= 15 and row["index"] == "2"
-            add(entry, "SCENE_CLASSIFICATION_TEXT", "SC_CAST_SHADOW" if renamed else row["text"])
-            add(entry, "SCENE_CLASSIFICATION_INDEX", row["index"])
+    for row in table("scene_classes.csv"):
+        entry = add(classes, "Scene_Classification_ID")
+        renamed = psd >= 15 and row["index"] == "2"
+        add(entry, "SCENE_CLASSIFICATION_TEXT", "SC_CAST_SHADOW" if renamed else row["text"])
+        add(entry, "SCENE_CLASSIFICATION_INDEX", row["index"])
 
 
 def _geometry(geometric, product: OutputProduct, source: SourceDocument | None) -> None:

@@ -10,12 +10,9 @@ infinite (``NON_FINITE_PIXELS`` above 0), or a displacement too large to be beli
 
 from __future__ import annotations
 
-import csv
 import json
 import math
 from fnmatch import fnmatchcase
-from functools import cache
-from importlib.resources import files
 from itertools import groupby
 
 from lxml import etree
@@ -23,7 +20,7 @@ from lxml import etree
 import sen2like
 from sen2like.errors import MetadataError
 from sen2like.packaging import schemas
-from sen2like.packaging.output import OutputProduct
+from sen2like.packaging.output import OutputProduct, table
 from sen2like.packaging.product_xml import computed_time
 from sen2like.packaging.xmltree import XSI, SourceDocument, stripped
 
@@ -57,7 +54,7 @@ def build(product: OutputProduct, psd: int = 14) -> etree._Element:
                 for key, value in _entries(row, values):
                     _add(extra, "value", value, name=key)
                     used.add(key)
-    known = {row["value"] for row in _table()}
+    known = {row["value"] for row in table("quality_report.csv")}
     for key in sorted(product.record.quality.keys() - used - known):
         product.record.warn(f"quality value {key} has no place in the quality report")
     return root
@@ -152,7 +149,7 @@ def _entries(row: dict[str, str], values: dict[str, str]) -> list[tuple[str, str
 def _rows(product: OutputProduct, psd: int) -> list[dict[str, str]]:
     """The table for one product: lists named after its level, and what PSD 15 calls otherwise in Level-2A inputs."""
     rows = []
-    for row in _table():
+    for row in table("quality_report.csv"):
         if product.level not in row["levels"].split():
             continue
         row = row | {key: row[key].format(level=product.level) for key in ("parent", "name")}
@@ -160,12 +157,6 @@ def _rows(product: OutputProduct, psd: int) -> list[dict[str, str]]:
             row = row | {"value": "CAST_SHADOW_PERCENTAGE"}
         rows.append(row)
     return rows
-
-
-@cache
-def _table() -> tuple[dict[str, str], ...]:
-    with (files("sen2like") / "data" / "quality_report.csv").open(newline="") as f:
-        return tuple(csv.DictReader(f))
 
 
 def _add(parent: etree._Element, name: str, text: object = None, /, **attributes: str) -> etree._Element:

@@ -31,6 +31,7 @@ STRETCH = {"B432": 0.25, "B12118A": 0.40}
 SITE_STRETCH: Mapping[str, Mapping[str, float]] = {"34RGS": {"B432": 0.40, "B12118A": 1.00}}
 """Tiles of bright desert that are stretched otherwise."""
 _ROWS_AT_ONCE = 256
+_LEAST_WEIGHT = 1e-6
 
 
 def reduced(dn: np.ndarray, resolution: float, pixel: float) -> np.ndarray:
@@ -119,8 +120,10 @@ class Previews:
             for (key, pixel), picture in zip(pixels.items(), pictures, strict=True):
                 self._reduced[key] = (picture, pixel)
 
-    def adopt(self, other: Previews, band: str) -> None:
+    def adopt(self, other: Previews, band: str, native: bool = False) -> None:
         """Take over what `other` keeps of a band whose pixels are the same in both products."""
+        if native and not self.single:
+            return
         with other._lock:
             kept = {key: value for key, value in other._reduced.items() if key.split()[0] == band}
         with self._lock:
@@ -216,14 +219,17 @@ def _triangle(dn: np.ndarray, step: float, shape: tuple[int, int]) -> np.ndarray
     for start in range(0, shape[0], _ROWS_AT_ONCE):
         rows = down[start : start + _ROWS_AT_ONCE]
         first, last = int(rows.indices.min()), int(rows.indices.max()) + 1
-        strip = dn[first:last]
-        rows = rows[:, first:last]
-        total = (rows @ strip.astype(np.float32)) @ across
+        strip, rows = dn[first:last], rows[:, first:last]
+        wide = strip.astype(np.float32) @ across
         if strip.all():
-            share = np.float32(1)
+            total = rows @ wide
         else:
-            share = (rows @ (strip != 0).astype(np.float32)) @ across
-            total = np.divide(total, share, out=np.zeros_like(total), where=share > 1e-6)
+            # as GDAL does: mean along the rows of what has data, then along the columns of the rows that had any
+            share = (strip != 0).astype(np.float32) @ across
+            known = share > _LEAST_WEIGHT
+            wide = np.divide(wide, share, out=np.zeros_like(wide), where=known)
+            total, share = rows @ wide, rows @ known.astype(np.float32)
+            total = np.divide(total, share, out=np.zeros_like(total), where=share > _LEAST_WEIGHT)
         out[start : start + _ROWS_AT_ONCE] = np.rint(total)
     return out
 

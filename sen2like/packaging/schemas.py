@@ -69,4 +69,3 @@ def validate(xml: bytes, what: str = "document") -> list[str]:
                     compiled.validate(root)
                     return [f"line {error.line}: {error.message}" for error in compiled.error_log]
     return [f"{what}: root element is in namespace {uri!r}, which none of our documents uses"]
-

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import pystac
+import shapely
 from shapely import affinity
 from shapely.geometry import MultiPolygon, Polygon, box, mapping
 from shapely.geometry.base import BaseGeometry
@@ -77,7 +78,8 @@ _CLASSES = {
 
 def item(product: OutputProduct, sources: Mapping[str, SourceDocument], folder: Path) -> pystac.Item:
     """The item. `sources`: documents of a Sentinel-2 input; `folder`: where the documents are that it lists."""
-    geometry = split_at_antimeridian(product.footprint if product.footprint is not None else tile_outline(product.tile))
+    outline = product.footprint if product.footprint is not None and product.footprint.area else tile_outline(product.tile)
+    geometry = split_at_antimeridian(outline)
     out = pystac.Item(
         id=product.names.stem,
         geometry=_rounded(mapping(geometry)),
@@ -129,14 +131,14 @@ def split_at_antimeridian(geometry: BaseGeometry) -> BaseGeometry:
     Exterior rings run counter-clockwise.
     """
     parts: list[Polygon] = []
-    for polygon in getattr(geometry, "geoms", [geometry]):
+    for polygon in _polygons(geometry):
         whole = Polygon(_unwrapped(polygon.exterior), [_unwrapped(ring) for ring in polygon.interiors])
+        whole = whole if whole.is_valid else shapely.make_valid(whole)
         if whole.bounds[2] > 180:
             for world, shift in ((box(-180, -90, 180, 90), 0), (box(180, -90, 540, 90), -360)):
-                clipped = affinity.translate(whole.intersection(world), shift)
-                parts += [g for g in getattr(clipped, "geoms", [clipped]) if isinstance(g, Polygon) and not g.is_empty]
+                parts += _polygons(affinity.translate(whole.intersection(world), shift))
         else:
-            parts.append(polygon)
+            parts += _polygons(whole)
     parts = [orient(part) for part in parts]
     return parts[0] if len(parts) == 1 else MultiPolygon(parts)
 
@@ -148,6 +150,11 @@ def bounding_box(geometry: BaseGeometry) -> list[float]:
         west = min(part.bounds[0] for part in geometry.geoms if part.bounds[0] > 0)
         east = max(part.bounds[2] for part in geometry.geoms if part.bounds[0] <= 0)
     return [round(v, 6) for v in (west, south, east, north)]
+
+
+def _polygons(geometry: BaseGeometry) -> list[Polygon]:
+    """The polygons among the parts of a geometry: what has no area is no footprint."""
+    return [g for g in shapely.get_parts(geometry) if isinstance(g, Polygon) and not g.is_empty]
 
 
 def _unwrapped(ring) -> list[tuple[float, float]]:

@@ -38,6 +38,8 @@ def build(product: OutputProduct, sources: Mapping[str, SourceDocument], psd: in
 
 def _general(general, product: OutputProduct, source: SourceDocument | None) -> None:
     own = product.source
+    level1: str | None
+    level2: str | None
     if source is None:
         level1, level2 = product.l1_identifier or own.name, None
     elif own.is_level2:
@@ -63,11 +65,8 @@ def _general(general, product: OutputProduct, source: SourceDocument | None) -> 
 
 def _geocoding(geocoding, product: OutputProduct, source: SourceDocument | None) -> None:
     zone = f"{product.tile.epsg % 100:02d}{'S' if product.tile.epsg // 100 == 327 else 'N'}"
-    if source is None:
-        system = f"WGS84 / UTM {zone}"
-    else:
-        system = source.text("HORIZONTAL_CS_NAME") or f"WGS84 / UTM zone {zone}"
-    add(geocoding, "HORIZONTAL_CS_NAME", system)
+    copied_name = source.text("HORIZONTAL_CS_NAME") if source is not None else f"WGS84 / UTM {zone}"
+    add(geocoding, "HORIZONTAL_CS_NAME", copied_name or f"WGS84 / UTM zone {zone}")
     add(geocoding, "HORIZONTAL_CS_CODE", f"EPSG:{product.tile.epsg}")
     grids = product.grids()
     for image in grids:
@@ -104,9 +103,10 @@ def _angles(angles, product: OutputProduct, source: SourceDocument | None) -> No
 def _finite(sun: etree._Element) -> bool:
     """Mean angles are the text ``NaN`` in some genuine products."""
     try:
-        return all(math.isfinite(float(stripped(sun.find(f"{{*}}{name}")) or "nan")) for name in ("ZENITH_ANGLE", "AZIMUTH_ANGLE"))
+        values = [float(stripped(sun.find(f"{{*}}{name}")) or "nan") for name in ("ZENITH_ANGLE", "AZIMUTH_ANGLE")]
     except ValueError:
         return False
+    return all(map(math.isfinite, values))
 
 
 def _pair(parent, zenith: float, azimuth: float) -> None:

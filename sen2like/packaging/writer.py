@@ -24,7 +24,7 @@ from sen2like.packaging.documents import write_documents
 from sen2like.packaging.names import ProductNames
 from sen2like.packaging.output import OutputProduct, WrittenFile, WrittenImage
 from sen2like.products.model import Band, Product
-from sen2like.raster.image import Image
+from sen2like.raster.image import RowImage
 from sen2like.raster.write import RasterFormat, write_image
 
 log = logging.getLogger(__name__)
@@ -68,7 +68,7 @@ class ProductWriter:
         except OSError as e:
             raise PackagingError(f"cannot create the output folder {self.folder}: {e.strerror}") from e
 
-    def add_image(self, band: Band, dn: np.ndarray, image: Image, threads: int = 1) -> WrittenImage:
+    def add_image(self, band: Band, dn: np.ndarray, image: RowImage, threads: int = 1) -> WrittenImage:
         """Write DN (uint16) of a band on the grid of `image` with the tags that give reflectance back."""
         s = self.settings
         name = self.names.image(band.output_name, image.resolution, band.native, s.fmt.name)

@@ -44,13 +44,17 @@ _TIME = r"\d{8}T\d{6}"
 FAMILIES = (
     Family(
         FAMILY,
-        re.compile(rf"S2[A-D]_MSI(?P<level>L1C|L2A)p?_(?P<date>{_TIME})(?:_N\d{{4}})?_R\d{{3}}_T(?P<tile>\d{{2}}[A-Z]{{3}})(?:_.+)?"),
+        re.compile(
+            rf"S2[A-D]_MSI(?P<level>L1C|L2A)p?_(?P<date>{_TIME})(?:_N\d{{4}})?_R\d{{3}}_T(?P<tile>\d{{2}}[A-Z]{{3}})(?:_.+)?"
+        ),
         "%Y%m%dT%H%M%S",
         open_sentinel2,
     ),
     Family(
         FAMILY,
-        re.compile(rf"S2[A-D]_(?:OPER|USER)_PRD_MSI(?P<level>L1C|L2A)_.{{4}}_{_TIME}_R\d{{3}}_V(?P<date>{_TIME})_{_TIME}(?:\..+)?"),
+        re.compile(
+            rf"S2[A-D]_(?:OPER|USER)_PRD_MSI(?P<level>L1C|L2A)_.{{4}}_{_TIME}_R\d{{3}}_V(?P<date>{_TIME})_{_TIME}(?:\..+)?"
+        ),
         "%Y%m%dT%H%M%S",
         open_sentinel2,
     ),

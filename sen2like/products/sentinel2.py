@@ -148,8 +148,12 @@ def open_sentinel2(path: str, tile: MGRSTile | None = None) -> Sentinel2Product:
     area = tile or _tile(named, container)
     datastrip_file, datastrip = _datastrip(container)
     images, missing = _band_files(container, meta, granule)
-    documents = {"product": product_file, "tile": tile_file, "datastrip": datastrip_file,
-                 "quality": _one(container, f"GRANULE/{granule}/QI_DATA/L2A_QUALITY.xml")}
+    documents = {
+        "product": product_file,
+        "tile": tile_file,
+        "datastrip": datastrip_file,
+        "quality": _one(container, f"GRANULE/{granule}/QI_DATA/L2A_QUALITY.xml"),
+    }
     notices = [*meta.notices, *tile_meta.notices]
     if missing:
         notices.append(f"{meta.uri}: no file for band {', '.join(missing)}")

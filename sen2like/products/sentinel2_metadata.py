@@ -130,8 +130,9 @@ def parse_product_metadata(data: bytes, name: str) -> ProductMetadata:
     baseline = doc.text("PROCESSING_BASELINE")
     psd, notices = _psd(baseline, name)
     level = doc.text("PROCESSING_LEVEL")
-    quantification = doc.number("QUANTIFICATION_VALUE", "BOA_QUANTIFICATION_VALUE", "L2A_BOA_QUANTIFICATION_VALUE",
-                                "L1C_TOA_QUANTIFICATION_VALUE")
+    quantification = doc.number(
+        "QUANTIFICATION_VALUE", "BOA_QUANTIFICATION_VALUE", "L2A_BOA_QUANTIFICATION_VALUE", "L1C_TOA_QUANTIFICATION_VALUE"
+    )
     if not quantification > 0:
         raise MetadataError(f"{name}: QUANTIFICATION_VALUE is {quantification}, it must be positive")
     offsets = _offsets(doc)

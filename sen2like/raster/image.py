@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
-from typing import Protocol
+from contextlib import nullcontext
+from dataclasses import dataclass
 
 import numpy as np
 from odc.geo.geobox import GeoBox
@@ -24,21 +25,44 @@ Kernel = Callable[[np.ndarray, slice], np.ndarray]
 """``kernel(values, rows) -> values``: float32 (rows, columns) of the rows named; may work in place on its argument."""
 
 
-class RowSource(Protocol):
-    """Anything that gives rows of an image: `Image`, `LazyImage`, a framed band."""
+class RowImage(ABC):
+    """Anything on a grid that gives its rows: held in memory, computed when asked for, or framed from another grid."""
+
+    geobox: GeoBox
+    nodata: float | None
+
+    @abstractmethod
+    def rows(self, start: int, stop: int) -> np.ndarray:
+        """Rows [start, stop). Do not write into them: they may be a view of the image."""
 
     @property
-    def shape(self) -> tuple[int, int]: ...
+    def shape(self) -> tuple[int, int]:
+        height, width = self.geobox.shape
+        return height, width
+
     @property
-    def geobox(self) -> GeoBox: ...
-    @property
-    def resolution(self) -> float: ...
-    def rows(self, start: int, stop: int) -> np.ndarray: ...
+    def resolution(self) -> float:
+        """Pixel size, metres."""
+        return abs(self.geobox.resolution.x)
+
+    def map(self, kernel: Kernel, timer: Timer | None = None) -> LazyImage:
+        """This image with `kernel` applied to every strip, as float32 with NaN where nothing is known."""
+        return LazyImage(self, ((kernel, timer),))
+
+    def computed(self, pool: Executor | None = None) -> Image:
+        """The same image held in memory as float32, its strips computed by the threads of `pool`."""
+        out = np.empty(self.shape, np.float32)
+
+        def one(rows: slice) -> None:
+            out[rows] = self.rows(rows.start, rows.stop)
+
+        for_each_strip(one, self.shape, pool)
+        return Image(out, self.geobox, self.nodata)
 
 
 @dataclass(frozen=True)
-class Image:
-    """One band: `data` (y, x), the grid it is on, the value that means "no data" (None: there is none)."""
+class Image(RowImage):
+    """One band in memory: `data` (y, x), the grid it is on, the value that means "no data" (None: there is none)."""
 
     data: np.ndarray
     geobox: GeoBox
@@ -49,88 +73,40 @@ class Image:
             raise ValueError(f"array {self.data.shape} does not fit its grid {tuple(self.geobox.shape)}")
 
     @property
-    def shape(self) -> tuple[int, int]:
-        return self.data.shape
-
-    @property
     def dtype(self) -> np.dtype:
         return self.data.dtype
 
-    @property
-    def resolution(self) -> float:
-        """Pixel size, metres."""
-        return abs(self.geobox.resolution.x)
-
     def rows(self, start: int, stop: int) -> np.ndarray:
-        """Rows [start, stop) as a view; do not write into it."""
         return self.data[start:stop]
-
-    def map(self, kernel: Kernel, timer: Timer | None = None) -> LazyImage:
-        """This image with `kernel` applied to every strip, as float32 with NaN where nothing is known."""
-        return LazyImage(self, ((kernel, timer),))
 
 
 @dataclass(frozen=True)
-class LazyImage:
+class LazyImage(RowImage):
     """An image whose rows are computed on demand from `source` through `kernels`; float32."""
 
-    source: RowSource
+    source: RowImage
     kernels: tuple[tuple[Kernel, Timer | None], ...]
-    nodata: float | None = None
-    _cache: dict = field(default_factory=dict, repr=False, compare=False)
 
     @property
-    def geobox(self) -> GeoBox:
+    def geobox(self) -> GeoBox:  # type: ignore[override]
         return self.source.geobox
 
     @property
-    def shape(self) -> tuple[int, int]:
-        return self.source.shape
-
-    @property
-    def dtype(self) -> np.dtype:
-        return np.dtype(np.float32)
-
-    @property
-    def resolution(self) -> float:
-        return self.source.resolution
-
-    @property
-    def data(self) -> np.ndarray:
-        """The whole image, float32 (y, x); computed once. Large: prefer :meth:`rows` over strips."""
-        if "data" not in self._cache:
-            out = np.empty(self.shape, np.float32)
-            for rows in strips(self.shape):
-                out[rows] = self.rows(rows.start, rows.stop)
-            self._cache["data"] = out
-        return self._cache["data"]
+    def nodata(self) -> float | None:  # type: ignore[override]
+        return None
 
     def rows(self, start: int, stop: int) -> np.ndarray:
-        """Rows [start, stop), float32, in an array of its own."""
         values = self.source.rows(start, stop)
         if values.dtype != np.float32 or values.base is not None:  # kernels write into it: never into the source's own rows
             values = values.astype(np.float32)
         rows = slice(start, stop)
         for kernel, timer in self.kernels:
-            if timer is None:
+            with timer or nullcontext():
                 values = kernel(values, rows)
-            else:
-                with timer:
-                    values = kernel(values, rows)
         return values
 
     def map(self, kernel: Kernel, timer: Timer | None = None) -> LazyImage:
         return LazyImage(self.source, (*self.kernels, (kernel, timer)))
-
-    def computed(self, pool: Executor | None = None) -> Image:
-        """The same image held in memory, its strips computed by the threads of `pool`."""
-        out = np.empty(self.shape, np.float32)
-
-        def one(rows: slice):
-            out[rows] = self.rows(rows.start, rows.stop)
-
-        for_each_strip(one, self.shape, pool)
-        return Image(out, self.geobox, self.nodata)
 
 
 def strips(shape: tuple[int, int], rows_multiple: int = 1) -> Iterator[slice]:

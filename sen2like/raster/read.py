@@ -69,8 +69,10 @@ def check_grid(
             raise RasterError(f"{what}: upper-left {axis} is {at:.10g} m, but the metadata say {wanted:.10g} m")
     if extent is not None:
         rows, columns = geobox.shape
-        for axis, metres, wanted, size in (("width", columns * pixel[0], extent[0], pixel[0]),
-                                           ("height", rows * pixel[1], extent[1], pixel[1])):
+        for axis, metres, wanted, size in (
+            ("width", columns * pixel[0], extent[0], pixel[0]),
+            ("height", rows * pixel[1], extent[1], pixel[1]),
+        ):
             if abs(metres - wanted) >= size:
                 raise RasterError(f"{what}: {axis} is {metres:.10g} m, but the metadata say {wanted:.10g} m")
 

@@ -58,40 +58,81 @@ class RasterFormat:
         return [f for f in listed if math.ceil(min(geobox.shape) / f) >= _MIN_OVERVIEW]
 
 
-def write_image(path: Path, data: np.ndarray, geobox: GeoBox, fmt: RasterFormat, *, nodata: float | None = None,
-                scale: float = 1.0, offset: float = 0.0, threads: int = 1) -> None:
+def write_image(
+    path: Path,
+    data: np.ndarray,
+    geobox: GeoBox,
+    fmt: RasterFormat,
+    *,
+    nodata: float | None = None,
+    scale: float = 1.0,
+    offset: float = 0.0,
+    threads: int = 1,
+) -> None:
     """Write one band (y, x) with its scale and offset tags (value = DN * scale + offset) in the format of images."""
-    tags = {"nodata": nodata, "scale": scale, "offset": offset}
     if fmt.name == "JPEG2000":
-        _write_jp2(path, data, geobox, fmt, threads=threads, **tags)
-    elif fmt.name == "GTIFF":
-        _write_tiff(path, data[None], geobox, {"compress": "LZW"}, [], Resampling.average, threads=threads, **tags)
-    else:
-        _write_tiff(path, data[None], geobox, _cog_options(fmt, geobox), fmt.factors(geobox),
-                    Resampling[fmt.resampling.lower()], threads=threads, **tags)
+        _write_jp2(path, data, geobox, fmt, nodata=nodata, scale=scale, offset=offset, threads=threads)
+        return
+    options, factors = ({"compress": "LZW"}, []) if fmt.name == "GTIFF" else (_cog_options(fmt, geobox), fmt.factors(geobox))
+    _write_tiff(
+        path,
+        data[None],
+        geobox,
+        options,
+        factors,
+        Resampling[fmt.resampling.lower()],
+        nodata=nodata,
+        scale=scale,
+        offset=offset,
+        threads=threads,
+    )
 
 
 def write_mask(path: Path, data: np.ndarray, geobox: GeoBox, fmt: RasterFormat) -> None:
     """Write a mask (uint8, y, x): always a GeoTIFF, a COG with MODE overviews when images are COGs; no no-data tag."""
     if fmt.name == "COG":
-        _write_tiff(path, data[None], geobox, _cog_options(fmt, geobox), fmt.factors(geobox),
-                    Resampling[fmt.mask_resampling.lower()])
+        _write_tiff(
+            path, data[None], geobox, _cog_options(fmt, geobox), fmt.factors(geobox), Resampling[fmt.mask_resampling.lower()]
+        )
     else:
         _write_tiff(path, data[None], geobox, {"compress": "LZW"}, [], Resampling.mode)
 
 
-def write_layers(path: Path, data: np.ndarray, geobox: GeoBox, names: Sequence[str], *, scale: float = 1.0,
-                 unit: str | None = None, nodata: float | None = None) -> None:
+def write_layers(
+    path: Path,
+    data: np.ndarray,
+    geobox: GeoBox,
+    names: Sequence[str],
+    *,
+    scale: float = 1.0,
+    unit: str | None = None,
+    nodata: float | None = None,
+) -> None:
     """Write a small stack (n, y, x) of named layers as one compressed GeoTIFF (angles)."""
-    _write_tiff(path, data, geobox, {"compress": "DEFLATE", "predictor": 2 if data.dtype.kind in "iu" else 3}, [],
-                Resampling.nearest, nodata=nodata, scale=scale, names=names, unit=unit)
+    _write_tiff(
+        path,
+        data,
+        geobox,
+        {"compress": "DEFLATE", "predictor": 2 if data.dtype.kind in "iu" else 3},
+        [],
+        Resampling.nearest,
+        nodata=nodata,
+        scale=scale,
+        names=names,
+        unit=unit,
+    )
 
 
 def _cog_options(fmt: RasterFormat, geobox: GeoBox) -> dict[str, object]:
     side = min(fmt.blocksize, 16 * math.ceil(max(geobox.shape) / 16))
     compression = fmt.compression.upper()
-    options: dict[str, object] = {"tiled": "YES", "blockxsize": side, "blockysize": side, "compress": compression,
-                                  "interleave": fmt.interleave}
+    options: dict[str, object] = {
+        "tiled": "YES",
+        "blockxsize": side,
+        "blockysize": side,
+        "compress": compression,
+        "interleave": fmt.interleave,
+    }
     if compression in ("LZW", "DEFLATE", "ZSTD"):  # PACKBITS and NONE know no predictor
         options["predictor"] = fmt.predictor
     level = {"DEFLATE": "zlevel", "ZSTD": "zstd_level"}.get(compression)
@@ -100,9 +141,21 @@ def _cog_options(fmt: RasterFormat, geobox: GeoBox) -> dict[str, object]:
     return options
 
 
-def _write_tiff(path: Path, data: np.ndarray, geobox: GeoBox, options: dict, factors: list[int], resampling: Resampling, *,
-                nodata: float | None = None, scale: float = 1.0, offset: float = 0.0, names: Sequence[str] = (),
-                unit: str | None = None, threads: int = 1) -> None:
+def _write_tiff(
+    path: Path,
+    data: np.ndarray,
+    geobox: GeoBox,
+    options: dict,
+    factors: list[int],
+    resampling: Resampling,
+    *,
+    nodata: float | None = None,
+    scale: float = 1.0,
+    offset: float = 0.0,
+    names: Sequence[str] = (),
+    unit: str | None = None,
+    threads: int = 1,
+) -> None:
     size = data.nbytes * (1 + sum(1 / f**2 for f in factors))
     with _memory_dataset(data, geobox, threads) as memory:
         _describe(memory, nodata, scale, offset, names, unit)
@@ -113,11 +166,25 @@ def _write_tiff(path: Path, data: np.ndarray, geobox: GeoBox, options: dict, fac
         _copy(memory, path, driver="GTiff", copy_src_overviews="YES" if factors else "NO", **options)
 
 
-def _write_jp2(path: Path, data: np.ndarray, geobox: GeoBox, fmt: RasterFormat, *, nodata: float | None, scale: float,
-               offset: float, threads: int) -> None:
+def _write_jp2(
+    path: Path,
+    data: np.ndarray,
+    geobox: GeoBox,
+    fmt: RasterFormat,
+    *,
+    nodata: float | None,
+    scale: float,
+    offset: float,
+    threads: int,
+) -> None:
     tile = _JP2_TILES.get(round(abs(geobox.resolution.x)), 1024)
-    options: dict[str, object] = {"blockxsize": tile, "blockysize": tile, "progression": "LRCP", "codeblock_width": 64,
-                                  "codeblock_height": 64}
+    options: dict[str, object] = {
+        "blockxsize": tile,
+        "blockysize": tile,
+        "progression": "LRCP",
+        "codeblock_width": 64,
+        "codeblock_height": 64,
+    }
     if fmt.lossless:
         options |= {"quality": 100, "reversible": "YES", "ycbcr420": "NO"}
     with _memory_dataset(data[None], geobox, threads, pam=True) as memory:
@@ -131,13 +198,16 @@ class _memory_dataset:
     def __init__(self, data: np.ndarray, geobox: GeoBox, threads: int, pam: bool = False):
         self._data = np.ascontiguousarray(data)
         self._geobox = geobox
-        self._env = rasterio.Env(GDAL_NUM_THREADS=str(threads), GDAL_PAM_ENABLED="YES" if pam else "NO",
-                                 GDAL_MEM_ENABLE_OPEN="YES")
+        self._env = rasterio.Env(
+            GDAL_NUM_THREADS=str(threads), GDAL_PAM_ENABLED="YES" if pam else "NO", GDAL_MEM_ENABLE_OPEN="YES"
+        )
 
     def __enter__(self):
         n, height, width = self._data.shape
-        name = (f"MEM:::DATAPOINTER={self._data.ctypes.data},PIXELS={width},LINES={height},BANDS={n},"
-                f"DATATYPE={_GDAL_TYPES[self._data.dtype.name]}")
+        name = (
+            f"MEM:::DATAPOINTER={self._data.ctypes.data},PIXELS={width},LINES={height},BANDS={n},"
+            f"DATATYPE={_GDAL_TYPES[self._data.dtype.name]}"
+        )
         self._env.__enter__()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", NotGeoreferencedWarning)
@@ -151,8 +221,9 @@ class _memory_dataset:
         self._env.__exit__(*exc)
 
 
-def _describe(dataset, nodata: float | None, scale: float, offset: float, names: Sequence[str] = (),
-              unit: str | None = None) -> None:
+def _describe(
+    dataset, nodata: float | None, scale: float, offset: float, names: Sequence[str] = (), unit: str | None = None
+) -> None:
     if nodata is not None:
         dataset.nodata = nodata
     if (scale, offset) != (1.0, 0.0):

@@ -9,7 +9,7 @@ from scipy.ndimage import distance_transform_edt
 
 STORED_PER_DEGREE = 100
 """Angle images are int16 in 1/100 degree."""
-MAX_STORED_DEGREES = np.iinfo(np.int16).max / STORED_PER_DEGREE
+MAX_STORED = np.iinfo(np.int16).max
 _UNDEFINED_AZIMUTH = 1e-6
 """Horizontal part of a mean direction below which it points at the zenith and has no azimuth."""
 
@@ -24,13 +24,13 @@ def reference_mean(grids: np.ndarray) -> np.ndarray:
 def reference_stored(grid: np.ndarray) -> np.ndarray:
     """Degrees -> int16 in 1/100 degree as the reference stores them: wrapped, truncated toward zero, NaN -> 0.
 
-    The whole grid is wrapped to -180..180 if its maximum exceeds 180, which a single NaN prevents. Values that would then
-    not fit (above 327.67 degrees, where the reference overflows) are wrapped one by one.
+    The whole grid is wrapped to -180..180 if its maximum exceeds 180, which a single NaN prevents. Values that then do
+    not fit 16 bits (327.68 degrees and more, where the reference overflows) are wrapped one by one.
     """
     grid = np.array(grid, float)
     if not np.isnan(grid).any() and grid.max() > 180:
         grid[grid > 180] -= 360
-    grid[grid > MAX_STORED_DEGREES] -= 360
+    grid[np.trunc(grid * STORED_PER_DEGREE) > MAX_STORED] -= 360
     return np.trunc(np.nan_to_num(grid * STORED_PER_DEGREE)).astype(np.int16)
 
 
@@ -67,7 +67,6 @@ def fill_nearest(*grids: np.ndarray) -> tuple[np.ndarray, ...]:
 
 def to_stored(degrees: np.ndarray, nodata: int = 0) -> np.ndarray:
     """Degrees of any shape -> int16 in 1/100 degree, rounded; above 327.67 minus 360; NaN -> `nodata`."""
-    values = np.asarray(degrees, float)
-    values = np.where(values > MAX_STORED_DEGREES, values - 360, values)
-    stored = np.rint(values * STORED_PER_DEGREE)
+    stored = np.rint(np.asarray(degrees, float) * STORED_PER_DEGREE)
+    stored = np.where(stored > MAX_STORED, stored - 360 * STORED_PER_DEGREE, stored)
     return np.where(np.isnan(stored), nodata, stored).astype(np.int16)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Executor
+from typing import Protocol
 
 import cv2
 import numpy as np
@@ -18,15 +19,30 @@ _HALO = CORNER_BLOCK // 2 + CORNER_APERTURE // 2
 _ADDRESS = np.uint64(0xFFFFFFFF)
 
 
-def feature_image(dn: np.ndarray, pool: Executor | None = None) -> np.ndarray:
-    """uint8 (y, x): sum of the two 5 x 5 second Sobel derivatives of `dn`, rounded and cut to 0..255; border reflect-101."""
-    out = np.empty(dn.shape, np.uint8)
+class Rows(Protocol):
+    """An image (y, x) that gives its rows on demand, from any thread."""
+
+    @property
+    def shape(self) -> tuple[int, int]: ...
+
+    def rows(self, start: int, stop: int) -> np.ndarray:
+        """Rows [start, stop)."""
+
+
+def feature_image(image: np.ndarray | Rows, pool: Executor | None = None) -> np.ndarray:
+    """uint8 (y, x): sum of the two 5 x 5 second Sobel derivatives, rounded and cut to 0..255; border reflect-101.
+
+    `image`: DN, uint16 or float32, in an array or given row by row.
+    """
+    height = image.shape[0]
+    out = np.empty(image.shape, np.uint8)
 
     def one(rows: slice) -> None:
-        first, last = max(0, rows.start - 2), min(len(dn), rows.stop + 2)
-        out[rows] = cv2.Laplacian(dn[first:last], cv2.CV_8U, ksize=5)[rows.start - first : rows.stop - first]
+        first, last = max(0, rows.start - 2), min(height, rows.stop + 2)
+        part = image[first:last] if isinstance(image, np.ndarray) else image.rows(first, last)
+        out[rows] = cv2.Laplacian(part, cv2.CV_8U, ksize=5)[rows.start - first : rows.stop - first]
 
-    in_strips(one, len(dn), pool)
+    in_strips(one, height, pool)
     return out
 
 

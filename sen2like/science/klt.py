@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from scipy import fft
 
-from sen2like.science.corners import Features, feature_image, in_strips
+from sen2like.science.corners import Features, Rows, feature_image, in_strips
 from sen2like.science.resample import mask_rows
 
 WINDOW, PYRAMID_LEVELS, STEPS, LAST_STEP, MIN_EIGENVALUE = (25, 25), 1, 30, 0.03, 1e-4
@@ -119,7 +119,7 @@ def coregistration_quality(*matches: Matches | None) -> dict[str, str]:
 
 def match(
     reference: Features | np.ndarray,
-    image: np.ndarray,
+    image: np.ndarray | Rows,
     mask: np.ndarray,
     resolution: float,
     coarse: bool = True,
@@ -128,10 +128,10 @@ def match(
     """Points of the reference found again in the image.
 
     reference: uint16 (y, x), or its `Features` to use them again. image: DN of the same shape, uint16 or float32, 0 = no
-    data. mask: uint8, non-zero where points may be; brought to the shape of the image if it has another. resolution:
-    metres. `coarse`: also correlate the reduced images, and start anew from there when that contradicts the points by
-    more than `COARSE_AGREEMENT` pixels (the tracking itself reaches 8 to 10 pixels). Strips run in the threads of
-    `pool`, which must not be the one this is called from.
+    data; `Rows` are matched without `coarse`. mask: uint8, non-zero where points may be; brought to the shape of the image
+    if it has another. resolution: metres. `coarse`: also correlate the reduced images, and start anew from there when that
+    contradicts the points by more than `COARSE_AGREEMENT` pixels (the tracking itself reaches 8 to 10 pixels). Strips run
+    in the threads of `pool`, which must not be the one this is called from.
 
     ValueError when reference and image differ in shape.
     """
@@ -142,7 +142,7 @@ def match(
     image_features = feature_image(image, pool)
     corners = features.corners(mask, pool)
     found = _tracked(features.image, image_features, corners, resolution, (0.0, 0.0))
-    if not coarse:
+    if not coarse or not isinstance(image, np.ndarray):
         return found
     shift = coarse_shift(features, image, mask)
     if shift is None:

@@ -57,8 +57,9 @@ def resize_nearest(values: np.ndarray, shape: tuple[int, int], ratio: tuple[floa
     whole = np.allclose(1 / np.array(ratio), repeats, rtol=1e-9)
     if whole and all(n * k == m for n, k, m in zip(values.shape, repeats, shape, strict=True)):
         return values.repeat(repeats[0], axis=0).repeat(repeats[1], axis=1)
+    # Rounded first: a centre on the edge of two pixels must not fall back by the last bit of the ratio.
     rows, columns = (
-        np.minimum(np.floor((np.arange(m) + 0.5) * r).astype(np.intp), n - 1)
+        np.minimum(np.floor(np.round((np.arange(m) + 0.5) * r, 9)).astype(np.intp), n - 1)
         for m, r, n in zip(shape, ratio, values.shape, strict=True)
     )
     return values[rows[:, None], columns]

@@ -34,7 +34,8 @@ def offsets(image: GeoBox, frame: GeoBox, dx: float = 0.0, dy: float = 0.0) -> t
     """
     res_x, res_y = frame.resolution.x, frame.resolution.y
     if not (math.isclose(image.resolution.x, res_x) and math.isclose(image.resolution.y, res_y)):
-        raise ValueError(f"image has pixels of {image.resolution.x:g} m, frame of {res_x:g} m: resample the image first")
+        found, wanted = (f"{r.x:g} x {abs(r.y):g} m" for r in (image.resolution, frame.resolution))
+        raise ValueError(f"image has pixels of {found}, frame of {wanted}: resample the image first")
     false_northing = _false_northing(image, frame)
     offset_x = (frame.affine.c - image.affine.c + dx) / res_x
     offset_y = (frame.affine.f - false_northing - image.affine.f - dy) / res_y

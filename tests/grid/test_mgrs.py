@@ -12,7 +12,9 @@ def test_extent_and_projection_of_31TFJ():
     assert (tile.epsg, tile.bounds) == (32631, (600000.0, 4790220.0, 709800.0, 4900020.0))
 
 
-@pytest.mark.parametrize(("resolution", "side"), [(10, 10980), (15, 7320), (20, 5490), (30, 3660), (60, 1830), (300, 366), (640, 172)])
+@pytest.mark.parametrize(
+    ("resolution", "side"), [(10, 10980), (15, 7320), (20, 5490), (30, 3660), (60, 1830), (300, 366), (640, 172)]
+)
 def test_grid_side_is_the_extent_over_the_pixel_size_rounded_up(resolution, side):
     geobox = mgrs.tile("31TFJ").geobox(resolution)
     assert tuple(geobox.shape) == (side, side)

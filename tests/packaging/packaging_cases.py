@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import rasterio
+
 from sen2like.grid import mgrs
 from sen2like.packaging.documents import MeanAngles, OutputProduct, ProductNames, WrittenFile, WrittenImage
 from sen2like.products.container import Folder
@@ -166,7 +167,9 @@ def landsat_product(tmp_path, **changes) -> FakeProduct:
     return fake_product(tmp_path, **(values | changes | {"documents": {"product": None, "tile": None}}))
 
 
-def output_product(source, level="L2H", *, tile="31TFJ", bands=None, decimation=DECIMATION, files=True, **changes) -> OutputProduct:
+def output_product(
+    source, level="L2H", *, tile="31TFJ", bands=None, decimation=DECIMATION, files=True, **changes
+) -> OutputProduct:
     """The output of `source` with images and files that are listed but not written (see `write_rasters`)."""
     names = ProductNames.of(source, level, tile, PRODUCED, "4.6.0")
     square = mgrs.tile(tile)
@@ -181,7 +184,7 @@ def output_product(source, level="L2H", *, tile="31TFJ", bands=None, decimation=
     grid = square.geobox(20 * decimation)
     auxiliary = (
         WrittenFile(names.angles, "ANG"),
-        WrittenFile(names.copied_mask("QI_DATA/MSK_DETFOO_B01.jp2"), "INPUT_MASK", "JPEG2000", {"bandId": "0", "type": "MSK_DETFOO"}),
+        WrittenFile(names.copied_mask("MSK_DETFOO_B01.jp2"), "INPUT_MASK", "JPEG2000", {"bandId": "0", "type": "MSK_DETFOO"}),
         WrittenFile(names.mask, "MSK", "COG", {}, tuple(grid.shape), grid.affine),
         WrittenFile(names.preview, "PVI"),
         WrittenFile(names.quicklook("B432"), "QL_B432", "JPEG"),
@@ -212,7 +215,8 @@ def write_rasters(folder: Path, product: OutputProduct) -> OutputProduct:
         if file.shape is None:
             path.write_bytes(b"x")
         else:
-            with rasterio.open(path, "w", driver="GTiff", height=file.shape[0], width=file.shape[1], count=1, dtype="uint8") as out:
+            height, width = file.shape
+            with rasterio.open(path, "w", driver="GTiff", height=height, width=width, count=1, dtype="uint8") as out:
                 out.write(np.ones(file.shape, np.uint8), 1)
         others.append(replace(file, size=path.stat().st_size))
     return replace(product, images=tuple(images), files=tuple(others))

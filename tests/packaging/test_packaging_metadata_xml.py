@@ -9,6 +9,7 @@ import packaging_cases as cases
 import pytest
 from lxml import etree
 from odc.geo.geobox import GeoBox
+
 from sen2like.errors import MetadataError
 from sen2like.packaging import product_xml, schemas, tile_xml, xmltree
 from sen2like.packaging.documents import MeanAngles, WrittenFile, source_documents
@@ -168,7 +169,8 @@ def test_sizes_and_positions_are_those_of_the_images(s2):
 
 def test_full_size_products_have_the_sizes_of_the_specification(tmp_path):
     root = tile_root(cases.output_product(cases.fake_product(tmp_path), decimation=1))
-    assert {s.get("resolution"): s.findtext("NROWS") for s in root.iterfind(".//Size")} == {"10": "10980", "20": "5490", "60": "1830"}
+    sizes = {s.get("resolution"): s.findtext("NROWS") for s in root.iterfind(".//Size")}
+    assert sizes == {"10": "10980", "20": "5490", "60": "1830"}
 
 
 def test_only_the_pixel_sizes_present_are_listed(tmp_path):
@@ -207,7 +209,7 @@ def test_landsat_tile_metadata(landsat):
     assert texts(root, "L1_TILE_ID") == ["LC81960302017110LGN00"]
     assert texts(root, "TILE_ID") == ["LS8_OPER_OLI_TL_L2H_ZZZ__20170420T102253_A000000_T31TFJ_N04.06"]
     ids = [e.get("bandId") for e in root.iterfind(".//Mean_Viewing_Incidence_Angle")]
-    assert ids == "0 9 10 1 2 3 4 5 6 7 8 11 12".split()
+    assert ids == [str(i) for i in (0, 9, 10, 1, 2, 3, 4, 5, 6, 7, 8, 11, 12)]
 
 
 def test_southern_landsat_tiles_are_south(tmp_path):
@@ -274,8 +276,8 @@ def test_scene_classes_of_a_level_2a_input_are_copied(tmp_path):
 
 def test_only_the_root_and_its_children_are_in_the_namespace(s2):
     root = product_root(s2)
-    depth = {0: {root.prefix}, 1: {child.prefix for child in root}, 2: {e.prefix for child in root for e in child.iterdescendants()}}
-    assert depth == {0: {"n1"}, 1: {"n1"}, 2: {None}}
+    assert root.prefix == "n1" and {child.prefix for child in root} == {"n1"}
+    assert {e.prefix for child in root for e in child.iterdescendants()} == {None}
 
 
 def test_text_is_utf8_with_tabs_and_no_last_newline(s2):
@@ -313,7 +315,8 @@ def test_mean_angles_of_nothing_are_unknown():
 
 
 @pytest.mark.parametrize("name", [
-    "S2A_MSIL1C_20200717T221941_R029_T01LAC_20200717T234135.SAFE", "S2A_MSIL2A_20190212T192651_N0212_R013_T07HFE_20201007T160857.SAFE",
+    "S2A_MSIL1C_20200717T221941_R029_T01LAC_20200717T234135.SAFE",
+    "S2A_MSIL2A_20190212T192651_N0212_R013_T07HFE_20201007T160857.SAFE",
     "S2A_MSIL2A_20230625T234621_N0509_R073_T01WCP_20230626T022157.SAFE",
     "S2A_MSIL1C_20210908T042701_N0301_R133_T46RER_20210908T070248.SAFE",
 ])  # fmt: skip
@@ -321,7 +324,8 @@ def test_genuine_metadata_give_valid_documents(tmp_path, name):
     folder = cases.GENUINE / name
     if not folder.is_dir():
         pytest.skip(f"genuine metadata not present: {name}")
-    documents = {"product": next(folder.glob("MTD_MSI*.xml")).read_bytes(), "tile": next(folder.glob("GRANULE/*/MTD_TL.xml")).read_bytes()}
+    files = {"product": "MTD_MSI*.xml", "tile": "GRANULE/*/MTD_TL.xml"}
+    documents = {kind: next(folder.glob(pattern)).read_bytes() for kind, pattern in files.items()}
     tile = next(part for part in name.split("_") if part[0] == "T" and len(part) == 6)[1:]
     level = "Level-2A" if "L2A" in name else "Level-1C"
     product = cases.output_product(cases.fake_product(tmp_path, tile=tile, level=level, documents=documents), tile=tile)

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import packaging_cases as cases
 import pytest
+
 import sen2like
 from sen2like.packaging.names import Baseline, ProductNames
 
@@ -50,7 +51,7 @@ def test_baseline_is_major_and_minor_of_the_version(version, code):
 
 @pytest.mark.parametrize("version", ["", "v4", "4", "100.1"])
 def test_a_version_without_two_short_numbers_is_refused(version):
-    with pytest.raises(ValueError, match="MAJOR.MINOR"):
+    with pytest.raises(ValueError, match=r"MAJOR\.MINOR"):
         Baseline.of(version)
 
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import packaging_cases as cases
 import pytest
 from lxml import etree
+
 from sen2like.packaging import quality, schemas, xmltree
 
 INPUT = b"""<L2A_Quality_File xmlns="http://gs2.esa.int/DATA_STRUCTURE/l2aqiReport"><extraValues>
@@ -110,8 +111,10 @@ def test_reports_of_every_mission_are_valid(tmp_path, mission, level):
     assert quality.validate_quality(xmltree.serialised(report(product))) == []
 
 
-@pytest.mark.parametrize(("wrong", "right"), [(b"<Mission>S9Z<", b"<Mission>S2A<"), (b'globalStatus="MAYBE"', b'globalStatus="PASSED"'),
-                                              (b"UTC=2026-3-12", b"UTC=2026-03-12"), (b">12345</File_Version", b">0406</File_Version")])
+@pytest.mark.parametrize(("wrong", "right"), [
+    (b"<Mission>S9Z<", b"<Mission>S2A<"), (b'globalStatus="MAYBE"', b'globalStatus="PASSED"'),
+    (b"UTC=2026-3-12", b"UTC=2026-03-12"), (b">12345</File_Version", b">0406</File_Version"),
+])  # fmt: skip
 def test_the_schema_finds_wrong_values(s2, wrong, right):
     xml = xmltree.serialised(report(s2))
     assert right in xml

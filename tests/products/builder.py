@@ -97,7 +97,8 @@ class Safe:
     def _write_granule(self, folder: Path, tile: str) -> None:
         quality = folder / "QI_DATA"
         quality.mkdir(parents=True)
-        (folder / ("S2A_OPER_MTD_L1C_TL.xml" if self.long_names else "MTD_TL.xml")).write_text(self.edit_tile(self._tile_xml(tile)))
+        metadata = folder / ("S2A_OPER_MTD_L1C_TL.xml" if self.long_names else "MTD_TL.xml")
+        metadata.write_text(self.edit_tile(self._tile_xml(tile)))
         for band in self.bands:
             if self.level == "2A" and band == "B10":
                 continue
@@ -139,6 +140,7 @@ class Safe:
         spectral = "".join(
             f'<Spectral_Information bandId="{i}" physicalBand="{b.replace("B0", "B")}"/>\n' for i, b in enumerate(BANDS)
         )
+        gri = "<GRI_List><GRI_FILENAME>S2A_OPER_GRI</GRI_FILENAME></GRI_List>" if self.gri else ""
         return f"""<?xml version="1.0" encoding="UTF-8"?>
 <n1:Level-{self.level}_User_Product xmlns:n1="https://psd-{self.psd}.sentinel2.eo.esa.int/PSD/User_Product.xsd">
 <n1:General_Info><Product_Info>
@@ -154,7 +156,7 @@ class Safe:
 <{quantification} unit="none">10000</{quantification}>
 {offsets}{spectral}</n1:General_Info>
 <n1:Geometric_Info><EXT_POS_LIST>44.25 4.25 44.24 5.62 43.25 5.6 43.26 4.23 44.25 4.25</EXT_POS_LIST></n1:Geometric_Info>
-<n1:Auxiliary_Data_Info>{"<GRI_List><GRI_FILENAME>S2A_OPER_GRI</GRI_FILENAME></GRI_List>" if self.gri else ""}</n1:Auxiliary_Data_Info>
+<n1:Auxiliary_Data_Info>{gri}</n1:Auxiliary_Data_Info>
 <n1:Quality_Indicators_Info><Cloud_Coverage_Assessment>12.5</Cloud_Coverage_Assessment></n1:Quality_Indicators_Info>
 </n1:Level-{self.level}_User_Product>
 """
@@ -213,7 +215,8 @@ def write_raster(path: Path, pixels: np.ndarray, epsg: int, origin: tuple[float,
         with memory.open(driver="GTiff", **profile) as target:
             target.write(layers)
         with rasterio.Env(GDAL_PAM_ENABLED="NO"):
-            rasterio.shutil.copy(memory.name, str(path), driver="JP2OpenJPEG", QUALITY="100", REVERSIBLE="YES", YCC="NO", **options)
+            lossless = {"QUALITY": "100", "REVERSIBLE": "YES", "YCC": "NO"}
+            rasterio.shutil.copy(memory.name, str(path), driver="JP2OpenJPEG", **lossless, **options)
 
 
 def angle_grid(element: str, attributes: str, zenith, azimuth, step: float = 5000) -> str:

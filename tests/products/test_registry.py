@@ -15,11 +15,13 @@ L1C = "S2A_MSIL1C_20171030T104151_N0500_R008_T31TFJ_20231014T203907.SAFE"
     ("name", "level", "tile", "date"),
     [
         (L1C, "L1C", "31TFJ", datetime(2017, 10, 30, 10, 41, 51)),
-        ("S2D_MSIL1C_20261030T104151_N0512_R008_T31TFJ_20261030T203907.SAFE", "L1C", "31TFJ", datetime(2026, 10, 30, 10, 41, 51)),
+        ("S2D_MSIL1C_20261030T104151_N0512_R008_T31TFJ_20261030T203907.SAFE", "L1C", "31TFJ",
+         datetime(2026, 10, 30, 10, 41, 51)),
         ("S2A_OPER_PRD_MSIL1C_PDMC_20160806T223230_R010_V20160806T142022_20160806T142022.SAFE", "L1C", None,
          datetime(2016, 8, 6, 14, 20, 22)),
         ("S2A_MSIL1C_20200717T221941_R029_T01LAC_20200717T234135.SAFE", "L1C", "01LAC", datetime(2020, 7, 17, 22, 19, 41)),
-        ("S2C_MSIL2A_20250101T104151_N0511_R008_T31TFJ_20250101T203907.SAFE.zip", "L2A", "31TFJ", datetime(2025, 1, 1, 10, 41, 51)),
+        ("S2C_MSIL2A_20250101T104151_N0511_R008_T31TFJ_20250101T203907.SAFE.zip", "L2A", "31TFJ",
+         datetime(2025, 1, 1, 10, 41, 51)),
         ("/archive/S2B_MSIL2A_20230625T234621_N0509_R073_T01WCP_20230626T022157/", "L2A", "01WCP",
          datetime(2023, 6, 25, 23, 46, 21)),
     ],
@@ -29,7 +31,9 @@ def test_a_name_tells_family_level_tile_and_date(name, level, tile, date):
     assert (found.family, found.level, found.tile, found.date) == ("Sentinel-2 SAFE", level, tile, date)
 
 
-@pytest.mark.parametrize("name", ["LC08_L1TP_196030_20171114_20200902_02_T1", "S2E_MSIL1C_20171030T104151", f"x{L1C}", "31TFJ", ""])
+@pytest.mark.parametrize(
+    "name", ["LC08_L1TP_196030_20171114_20200902_02_T1", L1C.replace("S2A", "S2E"), f"x{L1C}", "31TFJ", ""]
+)
 def test_names_of_no_known_family_are_not_recognised(name):
     assert recognise_name(name) is None
 

@@ -2,15 +2,15 @@
 
 import io
 from datetime import datetime
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from products.builder import Safe, angle_grid
-from products.realdata import genuine
+from products.builder import Safe, angle_grid, view_grid
 
 from sen2like.errors import MetadataError
+from sen2like.grid import mgrs
 from sen2like.products.sentinel2_metadata import (
+    DatastripMetadata,
     absolute_orbit_of,
     parse_datastrip_metadata,
     parse_product_metadata,
@@ -24,26 +24,28 @@ PRODUCTS = {
     (L1C, "S2A_MSIL1C_20180101T105441_N0206_R051_T31TDH_20180101T124911"): ("02.06", "Level-1C", None, False, 51, 11.9204),
     (META, "S2A_MSIL1C_20200717T221941_R029_T01LAC_20200717T234135.SAFE"): ("02.09", "Level-1C", None, False, 29, 5.4828),
     (META, "S2A_MSIL1C_20210908T042701_N0301_R133_T46RER_20210908T070248.SAFE"): ("03.01", "Level-1C", None, True, 133, 88.2972),
-    (META, "S2A_MSIL2A_20190212T192651_N0212_R013_T07HFE_20201007T160857.SAFE"): ("02.12", "Level-2A", None, False, 13, 51.580326),
-    (META, "S2A_MSIL2A_20230625T234621_N0509_R073_T01WCP_20230626T022157.SAFE"): ("05.09", "Level-2A", -1000, True, 73, 15.047897),
+    (META, "S2A_MSIL2A_20190212T192651_N0212_R013_T07HFE_20201007T160857.SAFE"): (
+        "02.12", "Level-2A", None, False, 13, 51.580326),
+    (META, "S2A_MSIL2A_20230625T234621_N0509_R073_T01WCP_20230626T022157.SAFE"): (
+        "05.09", "Level-2A", -1000, True, 73, 15.047897),
 }
-# folder: tile, EPSG, upper-left corner, sun zenith, sun azimuth, detector grids
+# folder: tile, EPSG, sun zenith, sun azimuth, detector grids
 TILES = {
     (L1C, "S2A_MSIL1C_20180101T105441_N0206_R051_T31TDH_20180101T124911"):
-        ("31TDH", 32631, 399960, 4800000, 67.0354071200132, 166.328513490143, 52),
+        ("31TDH", 32631, 67.0354071200132, 166.328513490143, 52),
     (META, "S2A_MSIL1C_20200717T221941_R029_T01LAC_20200717T234135.SAFE"):
-        ("01LAC", 32701, 99960, 8200000, 45.183085206095, 36.1960474596642, 78),
+        ("01LAC", 32701, 45.183085206095, 36.1960474596642, 78),
     (META, "S2A_MSIL1C_20210908T042701_N0301_R133_T46RER_20210908T070248.SAFE"):
-        ("46RER", 32646, 499980, 3100020, 26.4931642669439, 142.987598836457, 26),
+        ("46RER", 32646, 26.4931642669439, 142.987598836457, 26),
     (META, "S2A_MSIL2A_20190212T192651_N0212_R013_T07HFE_20201007T160857.SAFE"):
-        ("07HFE", 32707, 600000, 6500020, 32.707073851362, 62.3286549448294, 26),
+        ("07HFE", 32707, 32.707073851362, 62.3286549448294, 26),
     (META, "S2A_MSIL2A_20230625T234621_N0509_R073_T01WCP_20230626T022157.SAFE"):
-        ("01WCP", 32601, 300000, 7400040, 42.8949736512547, 174.705217601066, 91),
+        ("01WCP", 32601, 42.8949736512547, 174.705217601066, 91),
     (META, "S2A_OPER_MSI_L2A_TL_2APS_20240108T121951_A044635_T34VEL"):
-        ("34VEL", 32634, 499980, 6600000, 81.4801250055295, 174.263139694724, 0),
-    (META, "S2A_T60CWS_20240109T203651_L2A"): ("60CWS", 32760, 499980, 1700020, 66.5075732334466, 84.2799561111562, 91),
+        ("34VEL", 32634, 81.4801250055295, 174.263139694724, 0),
+    (META, "S2A_T60CWS_20240109T203651_L2A"): ("60CWS", 32760, 66.5075732334466, 84.2999551111562, 91),
     (META, "S2B_MSIL2A_20200914T231559_N0500_R087_T01VCG_20230315T224658"):
-        ("01VCG", 32601, 300000, 6700020, 57.353827998165, 169.912958756471, 52),
+        ("01VCG", 32601, 57.353827998165, 169.912958756471, 52),
 }
 
 
@@ -57,9 +59,9 @@ def tile_xml(**options) -> bytes:
 
 
 @pytest.mark.parametrize("folder", PRODUCTS, ids=lambda f: f[1])
-def test_genuine_product_metadata(folder):
+def test_genuine_product_metadata(folder, genuine):
     baseline, level, offset, refined, orbit, clouds = PRODUCTS[folder]
-    path = next(genuine(*folder).glob("MTD_MSI*.xml"))
+    path = next(genuine("/".join(folder)).glob("MTD_MSI*.xml"))
     found = parse_product_metadata(path.read_bytes(), path.name)
     assert (found.baseline, found.psd, found.level, found.quantification) == (baseline, 14, level, 10000)
     assert set(found.offsets.values()) == (set() if offset is None else {offset})
@@ -70,19 +72,19 @@ def test_genuine_product_metadata(folder):
 
 
 @pytest.mark.parametrize("folder", TILES, ids=lambda f: f[1])
-def test_genuine_tile_metadata(folder):
-    tile, epsg, ulx, uly, zenith, azimuth, grids = TILES[folder]
-    root = genuine(*folder)
-    path = next((*root.glob("GRANULE/*/MTD_TL.xml"), *root.glob("metadata.xml")))
+def test_genuine_tile_metadata(folder, genuine):
+    tile, epsg, zenith, azimuth, grids = TILES[folder]
+    root = genuine("/".join(folder))
+    path = [*root.glob("GRANULE/*/MTD_TL.xml"), *root.glob("metadata.xml")][0]
     found = parse_tile_metadata(path.read_bytes(), path.name)
     assert (found.tile, found.epsg, found.extent) == (tile, epsg, (109800, 109800))
     assert (found.sun_zenith, found.sun_azimuth) == (zenith, pytest.approx(azimuth, abs=1e-4))
     assert sum(len(g) for g in found.view_grids.values()) == grids
-    assert (found.ulx, found.uly) == (ulx, uly)
+    assert (found.ulx, found.uly) == (mgrs.tile(tile).ulx, mgrs.tile(tile).uly)
 
 
-def test_the_worked_example_of_the_spec():
-    root = genuine(META, "S2A_MSIL2A_20230625T234621_N0509_R073_T01WCP_20230626T022157.SAFE")
+def test_the_worked_example_of_the_spec(genuine):
+    root = genuine(f"{META}/S2A_MSIL2A_20230625T234621_N0509_R073_T01WCP_20230626T022157.SAFE")
     product = parse_product_metadata((root / "MTD_MSIL2A.xml").read_bytes(), "MTD_MSIL2A.xml")
     tile = parse_tile_metadata(next(root.glob("GRANULE/*/MTD_TL.xml")).read_bytes(), "MTD_TL.xml")
     assert tile.sensing_time == datetime(2023, 6, 25, 23, 47, 55, 578328)
@@ -128,7 +130,9 @@ def test_unknown_cloud_cover_is_none_with_a_notice(text):
     assert found.notices == ("MTD.xml: cloud cover is unknown",)
 
 
-@pytest.mark.parametrize("element", ["PROCESSING_LEVEL", "PRODUCT_URI", "GENERATION_TIME", "SPACECRAFT_NAME", "QUANTIFICATION_VALUE"])
+@pytest.mark.parametrize(
+    "element", ["PROCESSING_LEVEL", "PRODUCT_URI", "GENERATION_TIME", "SPACECRAFT_NAME", "QUANTIFICATION_VALUE"]
+)
 def test_a_missing_mandatory_element_is_named_with_its_file(element):
     xml = product_xml().replace(element.encode(), b"OTHER")
     with pytest.raises(MetadataError, match=rf"MTD\.xml: mandatory element {element} is missing"):
@@ -156,8 +160,12 @@ def test_a_quantification_that_is_not_positive_is_an_error(text):
 
 @pytest.mark.parametrize(
     ("text", "time"),
-    [("2017-10-30T10:45:08.461234Z", datetime(2017, 10, 30, 10, 45, 8, 461234)), ("2017-10-30T10:45:08Z", datetime(2017, 10, 30, 10, 45, 8)),
-     ("2017-10-30T10:45:08.5", datetime(2017, 10, 30, 10, 45, 8, 500000)), ("2017-10-30T10:45:08", datetime(2017, 10, 30, 10, 45, 8))],
+    [
+        ("2017-10-30T10:45:08.461234Z", datetime(2017, 10, 30, 10, 45, 8, 461234)),
+        ("2017-10-30T10:45:08Z", datetime(2017, 10, 30, 10, 45, 8)),
+        ("2017-10-30T10:45:08.5", datetime(2017, 10, 30, 10, 45, 8, 500000)),
+        ("2017-10-30T10:45:08", datetime(2017, 10, 30, 10, 45, 8)),
+    ],
 )
 def test_times_may_lack_fraction_and_zone(text, time):
     xml = tile_xml().replace(b"2017-10-30T10:45:08.461234Z", text.encode())
@@ -182,13 +190,14 @@ def test_no_sun_angle_at_all_is_an_error():
 
 
 def test_a_ragged_angle_grid_is_an_error_with_its_line():
-    xml = tile_xml(grids=angle_grid("Viewing_Incidence_Angles_Grids", ' bandId="0" detectorId="1"', [[1, 2], [1]], [[1, 2], [3, 4]]))
+    xml = tile_xml(grids=view_grid(0, 1, [[1, 2], [1]], [[1, 2], [3, 4]]))
     with pytest.raises(MetadataError, match=r"line \d+: Zenith grid is not a table of numbers"):
         parse_tile_metadata(xml, "MTD_TL.xml")
 
 
 def test_empty_placeholder_grids_are_ignored():
-    xml = tile_xml(grids=angle_grid("Viewing_Incidence_Angles_Grids", ' bandId="0" detectorId="1"', [[0], [0]], [[0], [0]], step=0))
+    attributes = ' bandId="0" detectorId="1"'
+    xml = tile_xml(grids=angle_grid("Viewing_Incidence_Angles_Grids", attributes, [[0], [0]], [[0], [0]], step=0))
     assert parse_tile_metadata(xml, "MTD_TL.xml").view_grids == {}
 
 
@@ -206,8 +215,7 @@ def test_the_datastrip_is_read_no_further_than_the_two_times():
 
 
 def test_a_datastrip_without_times_gives_none():
-    assert vars(SimpleNamespace(**vars(parse_datastrip_metadata(io.BytesIO(b"<a/>"), "MTD_DS.xml")))) == {
-        "datatake_start": None, "datastrip_start": None}
+    assert parse_datastrip_metadata(io.BytesIO(b"<a/>"), "MTD_DS.xml") == DatastripMetadata(None, None)
 
 
 @pytest.mark.parametrize(

@@ -44,8 +44,16 @@ def test_cog_layout(tmp_path, dn, compression):
         assert len(src.overviews(1)) == 4
 
 
-@pytest.mark.parametrize(("resolution", "sides"), [(10, [5490, 1830, 915, 305]), (15, [3660, 1830, 915, 305]), (20, [1830, 915, 305]),
-                                                   (30, [1830, 915, 305]), (60, [915, 305])])  # fmt: skip
+@pytest.mark.parametrize(
+    ("resolution", "sides"),
+    [
+        (10, [5490, 1830, 915, 305]),
+        (15, [3660, 1830, 915, 305]),
+        (20, [1830, 915, 305]),
+        (30, [1830, 915, 305]),
+        (60, [915, 305]),
+    ],
+)
 def test_overviews_end_on_the_common_360_m_level(resolution, sides):
     """Spec 10 section 6.1."""
     geobox = tile("31TFJ").geobox(resolution)
@@ -109,7 +117,9 @@ try:
 except PackagingError as e:
     print(e)
 """
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=Path(__file__).parents[2], check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, cwd=Path(__file__).parents[2], check=True
+    )
     assert str(tmp_path) in done.stdout
     assert "cannot write" in done.stdout
 

@@ -126,6 +126,21 @@ def test_threads_change_nothing():
     np.testing.assert_array_equal(alone.dx, together.dx)
 
 
+def test_an_image_given_row_by_row_is_matched_like_an_array():
+    class Band:
+        def __init__(self, data):
+            self.data, self.shape = data, data.shape
+
+        def rows(self, start, stop):
+            return self.data[start:stop].copy()
+
+    scene = fields((300, 260))
+    reference, image = as_dn(scene), moved(scene, 1.3, -0.4).astype(np.float32)
+    whole = match(reference, image, all_of(image), 10.0, coarse=False)
+    by_rows = match(reference, Band(image), all_of(image), 10.0, coarse=False)
+    np.testing.assert_array_equal(whole.dx, by_rows.dx)
+
+
 @pytest.mark.parametrize("coarse", [False, True])
 def test_points_are_those_of_opencv(coarse):
     scene = fields((400, 400))

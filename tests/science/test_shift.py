@@ -220,5 +220,5 @@ def test_another_zone_is_refused():
 
 
 def test_another_pixel_size_is_refused():
-    with pytest.raises(ValueError, match=r"20 m.*30 m"):
+    with pytest.raises(ValueError, match="20 x 20 m, frame of 30 x 30 m"):
         offsets(grid(0, 0, res=20), TILE)

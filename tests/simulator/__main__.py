@@ -88,8 +88,8 @@ def _acquisition_options(p, sensor, date):
     p.add_argument("--brdf", action="store_true", help="Roy BRDF; truth is then at nadir and theta_norm")
     p.add_argument("--sbaf", action="store_true", help="Landsat: OLI bands differ from those of S2A by a linear relation")
     p.add_argument("--physics", choices=("pixel", "mean"), default="pixel", help="angles of each pixel, or of the scene")
-    p.add_argument("--track-km", type=float, default=0.0,
-                   help="how far west of the tile centre the nadir track passes (S2: 95 puts the swath edge in the tile)")  # fmt: skip
+    track = "how far west of the tile centre the nadir track passes (S2: 95 puts the swath edge in the tile)"
+    p.add_argument("--track-km", type=float, default=0.0, help=track)
     p.add_argument("--truth", help="folder of the truth (default <out>/truth; none = no truth)")
 
 

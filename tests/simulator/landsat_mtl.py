@@ -172,7 +172,28 @@ def mtl_groups(pid: str, level: str, scene: Scene, lines: int, samples: int, pat
     g.append(
         (
             "LEVEL1_PROCESSING_RECORD",
-            [s("ORIGIN", "Image courtesy of the U.S. Geological Survey"), s("DIGITAL_OBJECT_IDENTIFIER", doi1), s("REQUEST_ID", "SIMULATED_00001"), s("LANDSAT_SCENE_ID", f"LC{q.sensor[-1]}{path:03d}{row:03d}{q.when:%Y%j}LGN00"), s("LANDSAT_PRODUCT_ID", l1id), s("PROCESSING_LEVEL", "L1TP"), s("COLLECTION_CATEGORY", "T1"), s("OUTPUT_FORMAT", "GEOTIFF"), r("DATE_PRODUCT_GENERATED", stamp), s("PROCESSING_SOFTWARE_VERSION", "LPGS_15.4.0"), *files1, *tail1, s("FILE_NAME_CPF", f"LC0{q.sensor[-1]}CPF_{q.when:%Y}0401_{q.when:%Y}0630_02.03"), s("DATA_SOURCE_TIRS_STRAY_LIGHT_CORRECTION", "TIRS"), s("DATA_SOURCE_ELEVATION", "GLS2000"), r("GROUND_CONTROL_POINTS_VERSION", 5), r("GROUND_CONTROL_POINTS_MODEL", 344), r("GEOMETRIC_RMSE_MODEL", "5.165"), r("GEOMETRIC_RMSE_MODEL_Y", "3.586"), r("GEOMETRIC_RMSE_MODEL_X", "3.717")],
+            [
+                s("ORIGIN", "Image courtesy of the U.S. Geological Survey"),
+                s("DIGITAL_OBJECT_IDENTIFIER", doi1),
+                s("REQUEST_ID", "SIMULATED_00001"),
+                s("LANDSAT_SCENE_ID", f"LC{q.sensor[-1]}{path:03d}{row:03d}{q.when:%Y%j}LGN00"),
+                s("LANDSAT_PRODUCT_ID", l1id),
+                s("PROCESSING_LEVEL", "L1TP"),
+                s("COLLECTION_CATEGORY", "T1"),
+                s("OUTPUT_FORMAT", "GEOTIFF"),
+                r("DATE_PRODUCT_GENERATED", stamp),
+                s("PROCESSING_SOFTWARE_VERSION", "LPGS_15.4.0"),
+                *files1,
+                *tail1,
+                s("FILE_NAME_CPF", f"LC0{q.sensor[-1]}CPF_{q.when:%Y}0401_{q.when:%Y}0630_02.03"),
+                s("DATA_SOURCE_TIRS_STRAY_LIGHT_CORRECTION", "TIRS"),
+                s("DATA_SOURCE_ELEVATION", "GLS2000"),
+                r("GROUND_CONTROL_POINTS_VERSION", 5),
+                r("GROUND_CONTROL_POINTS_MODEL", 344),
+                r("GEOMETRIC_RMSE_MODEL", "5.165"),
+                r("GEOMETRIC_RMSE_MODEL_Y", "3.586"),
+                r("GEOMETRIC_RMSE_MODEL_X", "3.717"),
+            ],
         )
     )
     g.append(
@@ -221,7 +242,14 @@ def mtl_groups(pid: str, level: str, scene: Scene, lines: int, samples: int, pat
     g.append(
         (
             "LEVEL1_PROJECTION_PARAMETERS",
-            [*proj, r("GRID_CELL_SIZE_PANCHROMATIC", f"{P / 2:.2f}"), r("GRID_CELL_SIZE_REFLECTIVE", f"{P:.2f}"), r("GRID_CELL_SIZE_THERMAL", f"{P:.2f}"), s("ORIENTATION", "NORTH_UP"), s("RESAMPLING_OPTION", "CUBIC_CONVOLUTION")],
+            [
+                *proj,
+                r("GRID_CELL_SIZE_PANCHROMATIC", f"{P / 2:.2f}"),
+                r("GRID_CELL_SIZE_REFLECTIVE", f"{P:.2f}"),
+                r("GRID_CELL_SIZE_THERMAL", f"{P:.2f}"),
+                s("ORIENTATION", "NORTH_UP"),
+                s("RESAMPLING_OPTION", "CUBIC_CONVOLUTION"),
+            ],
         )
     )
     return g

@@ -57,9 +57,7 @@ def write(
     def s2(acq, **options):
         passes.append(acq)
         folder = out / "Sentinel2" / tile_id
-        written.append(
-            sentinel2.render(acq, folder, out / "truth", tci=tci, quality_masks=quality_masks, log=log, **options)
-        )
+        written.append(sentinel2.render(acq, folder, out / "truth", tci=tci, quality_masks=quality_masks, log=log, **options))
 
     def ls(acq, row=30, level="L1TP", part="all"):
         passes.append(acq)

@@ -116,9 +116,7 @@ def _quantification(names):
 """
     if not names.offset:
         return text
-    offsets = "".join(
-        f'                <{element} band_id="{i}">{-names.offset}</{element}>\n' for i in range(len(BANDS))
-    )
+    offsets = "".join(f'                <{element} band_id="{i}">{-names.offset}</{element}>\n' for i in range(len(BANDS)))
     return f"{text}            <{group}>\n{offsets}            </{group}>\n"
 
 
@@ -191,18 +189,20 @@ def _geometric_info(scene):
 
 def _auxiliary(names, refined):
     gipp = f"{names.acq.sensor}_OPER_GIP_PROBAS_MPC__20231208T000510_V20231213T030000_21000101T000000_B00"
+    iers = "S2__OPER_AUX_UT1UTC_PDMC_20210527T000000_V20210528T000000_20220527T000000"
     gri = """        <GRI_List>
             <GRI_FILENAME>S2A_OPER_AUX_GRI065_PDMC_20190626T090000_S20161031T000000_B00</GRI_FILENAME>
         </GRI_List>
 """
     day = f"{names.acq.when:%Y%m%d}"
+    cams = f"S2__OPER_AUX_CAMSFO_ADG__{compact(names.made)}_V{day}T090000_{day}T210000"
     text = f"""    <n1:Auxiliary_Data_Info>
         <GIPP_List>
             <GIPP_FILENAME type="GIP_PROBAS" version="{names.baseline.replace(".", "")}">{gipp}</GIPP_FILENAME>
         </GIPP_List>
         <PRODUCTION_DEM_TYPE>S2__OPER_DEM_COPF30_MPC__20150605T094736_S19991130T000000</PRODUCTION_DEM_TYPE>
-        <IERS_BULLETIN_FILENAME>S2__OPER_AUX_UT1UTC_PDMC_20210527T000000_V20210528T000000_20220527T000000</IERS_BULLETIN_FILENAME>
-{gri if refined else ""}        <ECMWF_DATA_REF>S2__OPER_AUX_CAMSFO_ADG__{compact(names.made)}_V{day}T090000_{day}T210000</ECMWF_DATA_REF>
+        <IERS_BULLETIN_FILENAME>{iers}</IERS_BULLETIN_FILENAME>
+{gri if refined else ""}        <ECMWF_DATA_REF>{cams}</ECMWF_DATA_REF>
 """
     if names.level == "L2A":
         text += """        <LUT_List>
