@@ -1,8 +1,8 @@
 """Preview and quicklooks (spec 10 section 8), made from the DN that have just been encoded.
 
 `Previews` keeps a reduced copy of every band it needs, so nothing is read back. Reducing follows what GDAL's bilinear
-read of a file with overviews does: averages of whole blocks of pixels down to the finest overview that is not coarser
-than the picture, then a triangle kernel as wide as the remaining ratio. Pixels without data (DN 0) take no part in either.
+read of a file with overviews does: averages of whole blocks of pixels down to the coarsest overview that is not more than
+`OVERSAMPLING` times coarser than the picture, then a triangle kernel as wide as the remaining ratio. Pixels without data (DN 0) take no part in either.
 """
 
 from __future__ import annotations
@@ -30,6 +30,8 @@ STRETCH = {"B432": 0.25, "B12118A": 0.40}
 """Reflectance that becomes 255; 0 becomes 0. Other pictures are stretched as B432."""
 SITE_STRETCH: Mapping[str, Mapping[str, float]] = {"34RGS": {"B432": 0.40, "B12118A": 1.00}}
 """Tiles of bright desert that are stretched otherwise."""
+OVERSAMPLING = 1.2
+"""GDAL up to 3.8, which made the previews of the reference, takes an overview that is so much coarser than asked for."""
 _ROWS_AT_ONCE = 256
 _LEAST_WEIGHT = 1e-6
 
@@ -49,7 +51,7 @@ def reduced_to(dn: np.ndarray, resolution: float, pixels: Sequence[float]) -> li
         raise ValueError(f"a picture of {min(pixels):g} m cannot be made from pixels of {resolution:g} m")
     averages, last = {1: dn}, 1
     for factor in OVERVIEWS.get(round(resolution), OVERVIEWS[10]):
-        if factor <= max(pixels) / resolution + 1e-9:
+        if factor <= OVERSAMPLING * max(pixels) / resolution:
             averages[factor] = _block_mean(averages[last], factor // last)
             last = factor
     out = []
@@ -58,7 +60,7 @@ def reduced_to(dn: np.ndarray, resolution: float, pixels: Sequence[float]) -> li
         rows, columns = shape = tuple(int(n / ratio + 1e-6) for n in dn.shape)
         if min(shape) < 1:
             raise ValueError(f"an image of {dn.shape} pixels of {resolution:g} m does not fill one pixel of {pixel:g} m")
-        factor = max(f for f in averages if f <= ratio + 1e-9)
+        factor = max(f for f in averages if f <= OVERSAMPLING * ratio)
         finest, step = averages[factor], ratio / factor
         out.append(finest[:rows, :columns].copy() if abs(step - 1) < 1e-9 else _triangle(finest, step, (rows, columns)))
     return out
@@ -212,7 +214,7 @@ def _block_mean(dn: np.ndarray, factor: int) -> np.ndarray:
 
 
 def _triangle(dn: np.ndarray, step: float, shape: tuple[int, int]) -> np.ndarray:
-    """`dn` resampled with a triangle kernel of half-width `step` pixels; output pixel j is centred on (j + 0.5) step."""
+    """`dn` resampled with a triangle kernel of half-width `step` pixels, at least 1; output pixel j is centred on (j + 0.5) step."""
     down, across = (_weights(n_out, n_in, step) for n_out, n_in in zip(shape, dn.shape, strict=True))
     across = across.T.tocsc()
     out = np.zeros(shape, np.uint16)
@@ -239,7 +241,7 @@ def _weights(n_out: int, n_in: int, step: float) -> sparse.csr_matrix:
     centre = (np.arange(n_out) + 0.5) * step
     reach = int(np.ceil(step)) + 1
     column = np.floor(centre).astype(int)[:, None] + np.arange(-reach, reach + 1)
-    weight = np.maximum(0, 1 - np.abs(column + 0.5 - centre[:, None]) / step)
+    weight = np.maximum(0, 1 - np.abs(column + 0.5 - centre[:, None]) / max(step, 1))
     weight[(column < 0) | (column >= n_in)] = 0
     weight /= weight.sum(axis=1, keepdims=True)
     row = np.broadcast_to(np.arange(n_out)[:, None], column.shape)

@@ -31,13 +31,16 @@ def by_gdal(folder, dn, resolution, pixel, factors):
         with rasterio.open(path, "r+") as out:
             out.build_overviews(factors, Resampling.average)
     n = [int(side * resolution / pixel + 1e-6) for side in dn.shape]
-    window = Window(0, 0, n[1] * pixel / resolution, n[0] * pixel / resolution)
-    with rasterio.open(path) as source:
+    # what GDAL up to 3.8 takes: the coarsest overview of at most 1.2 times the pixel asked for
+    level, used = max(((i, f) for i, f in enumerate(factors) if f <= 1.2 * pixel / resolution), default=(None, 1))
+    window = Window(0, 0, n[1] * pixel / resolution / used, n[0] * pixel / resolution / used)
+    with rasterio.open(path, **({} if level is None else {"overview_level": level})) as source:
         return source.read(1, out_shape=tuple(n), window=window, resampling=Resampling.bilinear)
 
 
 @pytest.mark.parametrize(("size", "resolution", "pixel", "factors"), [
-    (1092, 10, 30, [2, 6, 12]), (1092, 10, 320, [2, 6, 12]), (549, 20, 30, []), (546, 20, 320, [3, 6]), (364, 30, 320, [2, 4]),
+    (1116, 10, 30, [2, 6, 12, 36]), (1116, 10, 320, [2, 6, 12, 36]), (549, 20, 30, []), (558, 20, 320, [3, 6, 18]),
+    (372, 30, 320, [2, 4, 12]),
     (366, 300, 320, []),
 ])  # fmt: skip
 def test_reduced_is_what_gdal_reads(tmp_path, size, resolution, pixel, factors):
