@@ -35,7 +35,7 @@ def process(job: Job, blocks: list[S2L_Process], threads: Threads, emit: Emit, i
     try:
         with threads.strip_pool() as job.pool, threads.band_pool() as band_pool:
             job.threads = max(1, threads.cores // threads.bands)
-            job.read_ahead(dict.fromkeys([*first, *order][: max(threads.bands, len(first))]), band_pool)
+            job.read_ahead(list(dict.fromkeys([*first, *order]))[: threads.bands + len(first)], band_pool)
             _each_block(job, blocks, "preprocess", emit)
             _all_bands(job, blocks, order, band_pool, emit, intermediates)
             _each_block(job, blocks, "postprocess", emit)

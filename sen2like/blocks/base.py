@@ -86,7 +86,7 @@ class Job:
         with self._lock:
             if resolution not in self._features:
                 image = load_reference(self.reference, self.tile, resolution, self.workdir, self.threads, self.pool)
-                self._features[resolution] = Features(image.data, self.pool)
+                self._features[resolution] = Features(image.data, self.pool).prepare(self.pool)
             return self._features[resolution]
 
     def forget_reference(self) -> None:

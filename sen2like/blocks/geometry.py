@@ -1,6 +1,7 @@
 """S2L_GeometryKLT: the tile's frame, and co-registration to its reference image; spec 05 sections 5-7."""
 
 import logging
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from sen2like.blocks.base import Job, S2L_Process
@@ -8,6 +9,7 @@ from sen2like.errors import BlockError
 from sen2like.products.model import Masks
 from sen2like.raster.framed import FramedImage, frame_mask
 from sen2like.raster.image import Image, RowImage
+from sen2like.raster.read import read_geobox
 from sen2like.record import Shift
 from sen2like.science import klt
 from sen2like.science.klt import Matches
@@ -61,13 +63,17 @@ class S2L_GeometryKLT(S2L_Process):
             job.warn(f"tile {job.tile.id} has no reference image: no co-registration")
             return Shift()
         band = matching_band(job, job.config.geometry.reference_band)
-        source = job.read(band, keep=band in job.bands)
-        features = job.reference_features(source.resolution)
+        with ThreadPoolExecutor(1, thread_name_prefix="reference") as aside:  # while the band is being decoded
+            resolution = read_geobox(job.product.bands[band].path).resolution.x
+            preparing = aside.submit(job.reference_features, resolution)
+            source = job.read(band, keep=band in job.bands)
+            features = preparing.result()
         frame = job.tile.geobox(source.resolution)
         framed = FramedImage.of(source, frame, 0, 0, job.record.timer(self.name()))
         dn = source.data if framed.framing.is_copy(source.data) else framed.computed(job.pool).data
         mask = frame_mask(job.masks.valid, job.tile.geobox(job.masks.valid.resolution), 0, 0)
         matches = klt.match(features, dn, mask.data, source.resolution, pool=job.pool)
+        features.forget_pixels()  # the check after correction needs the points only
         record_matches(job, matches, job.product.bands[band].path)
         (job.workdir / "KLT.csv").write_text(matches.csv())
         limit = job.config.geometry.max_shift or MAX_SHIFT_PIXELS.get(job.product.sensor, 6) * source.resolution

@@ -67,9 +67,13 @@ class _Packager(S2L_Process):
         if self._lost:
             job.record.set_quality(NON_FINITE_PIXELS=self._lost)
             job.warn(f"{self.level}: {self._lost} pixels without a usable value inside the data mask were written as no data")
+        self._pictures(job)
+        complete(self.writer, job.product, job.masks, job.angles, job.record, partial=set(job.bands) != set(job.product.bands))
+
+
+    def _pictures(self, job: Job) -> None:
         for file in self.previews.write(self.writer.folder, self.writer.names, job.record, self.settings.quicklook_quality):
             self.writer.add_file(file)
-        complete(self.writer, job.product, job.masks, job.angles, job.record, partial=set(job.bands) != set(job.product.bands))
 
 
 class S2L_PackagerL2H(_Packager):
@@ -87,6 +91,10 @@ class S2L_PackagerL2F(_Packager):
     order = 120
     level = "L2F"
 
+    def preprocess(self, job: Job) -> None:
+        super().preprocess(job)
+        self._linked: set[str] = set()
+
     def declines(self, job: Job) -> str | None:
         return None if job.config.processing.doFusion else "doFusion is off: there is no L2F without it"
 
@@ -97,7 +105,17 @@ class S2L_PackagerL2F(_Packager):
             return super().process(job, image, band)
         written = self.writer.link_image(job.product.bands[band], harmonised, twin[1])
         self.previews.adopt(job.previews["L2H"], written.band, written.native)
+        with self._lock:
+            self._linked.add(band)
         return image
+
+    def _pictures(self, job: Job) -> None:
+        if self._linked != set(job.bands):
+            super()._pictures(job)
+            return
+        for file in job.writers["L2H"].files:
+            if file.kind in ("PVI", "THUMBNAIL") or file.kind.startswith("QL_"):
+                self.writer.link_file(job.writers["L2H"], file)
 
 
 def output_settings(config: Config) -> OutputSettings:

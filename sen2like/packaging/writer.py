@@ -86,10 +86,21 @@ class ProductWriter:
     def link_image(self, band: Band, other: "ProductWriter", written: WrittenImage) -> WrittenImage:
         """The same pixels as in `other`, encoded once: a hard link (a copy where the file system has none)."""
         name = self.names.image(band.output_name, written.resolution, band.native, self.settings.fmt.name)
-        for suffix in ("", ".aux.xml"):
-            if (other.folder / (written.path + suffix)).exists():
-                link(other.folder / (written.path + suffix), self.folder / (name + suffix))
+        self._link(other, written.path, name)
         return self._listed(dataclasses.replace(written, path=name))
+
+    def link_file(self, other: "ProductWriter", file: WrittenFile) -> None:
+        """A file of QI_DATA of `other` under the name it has here."""
+        name = self.names.quality_file(file.kind, file.path.rpartition(".")[2])
+        self._link(other, file.path, name)
+        with self._lock:
+            self.files.append(dataclasses.replace(file, path=name))
+
+    def _link(self, other: "ProductWriter", path: str, name: str) -> None:
+        """Link a file of `other`, and what GDAL keeps beside it."""
+        for suffix in ("", ".aux.xml"):
+            if (other.folder / (path + suffix)).exists():
+                link(other.folder / (path + suffix), self.folder / (name + suffix))
 
     def _listed(self, written: WrittenImage) -> WrittenImage:
         with self._lock:

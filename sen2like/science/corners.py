@@ -50,25 +50,40 @@ class Features:
     """A reference image (uint16, y x) ready for matching; corners are found once and then chosen for every mask."""
 
     def __init__(self, reference: np.ndarray, pool: Executor | None = None):
-        self.reference = reference
+        self._reference: np.ndarray | None = reference
         self.image = feature_image(reference, pool)
         self._maxima: tuple[np.ndarray, np.ndarray] | None = None
         self._derived: dict[str, np.ndarray] = {}
 
     @property
     def shape(self) -> tuple[int, int]:
-        return self.reference.shape
+        return self.image.shape
 
     def derived(self, name: str, compute: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
-        """What `compute` makes of the reference image, kept under `name` for the next match."""
+        """What `compute` makes of the reference image, kept under `name` for the next match.
+
+        ValueError when it is not kept and the pixels were let go.
+        """
         if name not in self._derived:
-            self._derived[name] = compute(self.reference)
+            if self._reference is None:
+                raise ValueError(f"the pixels of the reference image are gone; {name} cannot be made any more")
+            self._derived[name] = compute(self._reference)
         return self._derived[name]
+
+    def forget_pixels(self) -> None:
+        """Free the memory of the reference image itself; corners, and what was derived from it, stay."""
+        self._reference = None
+
+    def prepare(self, pool: Executor | None = None) -> Features:
+        """Find what does not depend on the mask now (the slow part), so that :meth:`corners` is quick; returns itself."""
+        if self._maxima is None:
+            self._maxima = self._local_maxima(pool)
+        return self
 
     def corners(self, mask: np.ndarray, pool: Executor | None = None) -> np.ndarray:
         """(n, 2) float32 x, y of at most 20 000 corners where `mask` (same shape) is not 0, strongest first."""
-        if self._maxima is None:
-            self._maxima = self._local_maxima(pool)
+        self.prepare(pool)
+        assert self._maxima is not None
         keys, tops = self._maxima
         keys = keys[mask.reshape(-1)[keys & _ADDRESS] != 0]
         if not len(keys):
