@@ -2,7 +2,8 @@
 
 `Previews` keeps a reduced copy of every band it needs, so nothing is read back. Reducing follows what GDAL's bilinear
 read of a file with overviews does: averages of whole blocks of pixels down to the coarsest overview that is not more than
-`OVERSAMPLING` times coarser than the picture, then a triangle kernel as wide as the remaining ratio. Pixels without data (DN 0) take no part in either.
+`OVERSAMPLING` times coarser than the picture, then a triangle kernel as wide as the remaining ratio. Pixels without data
+(DN 0) take no part in either.
 """
 
 from __future__ import annotations
@@ -214,7 +215,7 @@ def _block_mean(dn: np.ndarray, factor: int) -> np.ndarray:
 
 
 def _triangle(dn: np.ndarray, step: float, shape: tuple[int, int]) -> np.ndarray:
-    """`dn` resampled with a triangle kernel of half-width `step` pixels, at least 1; output pixel j is centred on (j + 0.5) step."""
+    """`dn` resampled with a triangle kernel of half-width `step` pixels, at least 1; output pixel j lies at (j + 0.5) step."""
     down, across = (_weights(n_out, n_in, step) for n_out, n_in in zip(shape, dn.shape, strict=True))
     across = across.T.tocsc()
     out = np.zeros(shape, np.uint16)
