@@ -70,7 +70,7 @@ def find_atmosphere(
         raise ValueError(f"CAMS interpolation {interpolation!r} is unknown; known are reference and accurate")
     utc = time.astimezone(UTC).replace(tzinfo=None) if time.tzinfo else time
     search = _Search(utc, list(corners), accurate=interpolation == "accurate")
-    log.info("looking for CAMS data of %s UTC", utc)
+    log.debug("looking for CAMS data of %s UTC", utc)
     values = search.run(directories.configured())
     return FoundAtmosphere(search.atmosphere(values), tuple(search.notices))
 
@@ -133,7 +133,7 @@ class _Search:
             sources.append(f"DEFAULT {', '.join(missing)}")
         found = {_ATTRIBUTES[name]: value.value for name, value in values.items()}
         atmosphere = replace(default, **found, source="; ".join(sources))
-        log.info("atmosphere of %s UTC: %s", self.time, atmosphere)
+        log.debug("atmosphere of %s UTC: %s", self.time, atmosphere)
         return atmosphere
 
     def _monthly(self, directory: Path, names: list[str]) -> dict[str, _Value]:
@@ -252,7 +252,7 @@ class _Search:
         hours = self._distance(first) / timedelta(hours=1)
         if self._distance(first) > FAR:
             self._notice(f"CAMS {database} file {first.path}: the nearest step is {hours:.0f} h from the observation")
-        log.info("CAMS %s %s: steps %s UTC, the first %.2f h off", database, name, [str(s.time) for s in steps], hours)
+        log.debug("CAMS %s %s: steps %s UTC, the first %.2f h off", database, name, [str(s.time) for s in steps], hours)
         if len(steps) == 2:
             weight = (self.time - _time(first)) / (_time(steps[1]) - _time(first))
             mean += weight * (means[1] - mean)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
@@ -109,7 +110,7 @@ class Job:
         return next((b.name for b in self.product.bands.values() if b.s2_name == s2_name), None)
 
 
-class S2L_Process:
+class S2L_Process(ABC):
     """One step of the chain: ``preprocess`` once, ``process`` for each band (from several threads), ``postprocess`` once.
 
     A new object is made for every product; what the bands share is set in ``preprocess`` and only read afterwards.
@@ -141,9 +142,9 @@ class S2L_Process:
     def preprocess(self, job: Job) -> None:
         """Prepare what all bands share."""
 
+    @abstractmethod
     def process(self, job: Job, image: RowImage, band: str) -> RowImage:
         """The band after this step; `band` is the product's own name."""
-        raise NotImplementedError
 
     def postprocess(self, job: Job) -> None:
         """Finish the product."""
@@ -157,9 +158,9 @@ class PixelwiseProcess(S2L_Process):
 
     pixelwise = True
 
+    @abstractmethod
     def kernel(self, job: Job, band: str, image: RowImage) -> Kernel | None:
         """The function that turns rows of the band into rows of the result; None: the band passes unchanged."""
-        raise NotImplementedError
 
     def process(self, job: Job, image: RowImage, band: str) -> RowImage:
         kernel = self.kernel(job, band, image)

@@ -1,4 +1,4 @@
-"""The blocks and their order (spec 01 section 4.5). 
+"""The blocks and their order (spec 01 section 4.5).
 
 Other packages add theirs through the entry point group ``sen2like.blocks``.
 """
@@ -13,6 +13,7 @@ from sen2like.blocks.intercalibration import S2L_InterCalibration
 from sen2like.blocks.nbar import S2L_Nbar
 from sen2like.blocks.packager import S2L_PackagerL2F, S2L_PackagerL2H
 from sen2like.blocks.toa import S2L_Toa
+from sen2like.config import Config
 from sen2like.errors import ConfigurationError
 
 BLOCKS: tuple[type[S2L_Process], ...] = (
@@ -51,3 +52,21 @@ def chain(job: Job) -> tuple[list[S2L_Process], list[str]]:
         else:
             run.append(instance)
     return run, declined
+
+
+def check_available(config: Config) -> None:
+    """`ConfigurationError` that lists every method the configuration asks for and this version cannot carry out.
+
+    Switches that change nothing for the products at hand are no errors: stitching, SBAF and fusion leave a single
+    Sentinel-2 product as it is.
+    """
+    switches = {block.switch for block in known_blocks()}
+    problems = []
+    if config.processing.doTopographicCorrection and "doTopographicCorrection" not in switches:
+        problems.append("doTopographicCorrection = True: there is no topographic correction in this version yet; set it to False")
+    if config.processing.doAtmcor and config.atmcor.use_sen2cor:
+        problems.append("use_sen2cor = True: Sen2Cor cannot be called in this version yet; set it to False to correct with SMAC")
+    if config.processing.doNbar and config.nbar.nbar_methode == "VJB":
+        problems.append("nbar_methode = VJB: only ROY is available in this version; set nbar_methode = ROY")
+    if problems:
+        raise ConfigurationError(problems)

@@ -4,7 +4,6 @@ Every field carries its description, default and range; a default is what happen
 sections and keys is that of the GIPP XSD (spec 01 section 2.5).
 """
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
@@ -37,11 +36,7 @@ from sen2like.config.types import (
     Switch,
     bare,
 )
-
-
-def available_processors() -> int:
-    """Processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+from sen2like.execution.threads import available_cores
 
 
 class Section(BaseModel):
@@ -352,7 +347,7 @@ class Multiprocessing(Section):
 
     title = "Multiprocessing"
     number_of_process: int = Field(
-        default_factory=available_processors,
+        default_factory=available_cores,
         ge=1,
         examples=[5],
         description="Greatest number of threads or processes working at a time. Default: the processors of the machine.",
