@@ -37,6 +37,7 @@ test: lint
 	$(BIN)/pytest -n auto $(PYTEST_ARGS)
 
 bench: $(VENV)/.complete
+	$(BIN)/python -m benchmarks.accuracy --coarse 10
 	$(BIN)/python -m benchmarks.sentinel2_product
 
 clean:

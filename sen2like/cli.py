@@ -35,7 +35,7 @@ SPELLINGS = {"--no-log-data": "--no-log-date", "--config": "--conf"}
 EXAMPLES = """\
 examples:
   sen2like product-mode S2A_MSIL1C_20171030T104151_N0500_R008_T31TFJ_20231010T000000.SAFE
-  sen2like product-mode LC08_L1TP_196030_20171011_20200903_02_T1 --tile 31TFJ --bands B04,B8A
+  sen2like product-mode S2B_MSIL2A_20230612T104029_N0509_R008_T31TFJ_20230612T134600.SAFE.zip --bands B04,B8A
   sen2like product-mode PRODUCT --tile 31TFJ --conf my.ini --confParams "doSbaf=False,archive_dir=/data/out"
   sen2like --print-config --conf my.ini
 

@@ -24,6 +24,10 @@ class ProductError(Sen2LikeError):
     """An input product cannot be used as it is."""
 
 
+class TileError(ProductError, UsageError):
+    """The product is not of the tile that was asked for."""
+
+
 class MetadataError(ProductError):
     """A metadata file is missing, not well formed, or lacks a mandatory element."""
 

@@ -166,7 +166,7 @@ def on_grid(clear: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
 def truth_table(errors: dict[str, list[BandError]]) -> Table:
     table = Table(
         title="L2H minus truth, reflectance x 10⁴, clear pixels",
-        caption="RMSE holds the sensor noise (6 to 8) and the resampling by a fraction of a pixel",
+        caption="RMSE is mostly the resampling by a fraction of a pixel (10 to 34), then sensor noise (6 to 8)",
     )
     table.add_column("band")
     for title in errors:

@@ -53,7 +53,7 @@ def load_reference(
     that do not fit uint16.
     """
     path = Path(path)
-    native = _checked_grid(path, tile)
+    native = check_reference(path, tile)
     source_resolution = native.resolution.x
     if math.isclose(source_resolution, resolution, rel_tol=1e-6):
         image = _read(path, threads)
@@ -100,8 +100,8 @@ def _read_map(path: Path) -> dict[str, str]:
     return entries
 
 
-def _checked_grid(path: Path, tile: MGRSTile) -> GeoBox:
-    """Grid of the file, which must be a single band that covers exactly the tile."""
+def check_reference(path: Path, tile: MGRSTile) -> GeoBox:
+    """Grid of a reference image, which must be a single band that covers exactly the tile; else `AuxiliaryError`."""
     try:
         with rasterio.open(path) as dataset:
             count, shape, transform, crs = dataset.count, dataset.shape, dataset.transform, dataset.crs

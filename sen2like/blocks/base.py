@@ -102,6 +102,7 @@ class Job:
 
     def warn(self, message: str) -> None:
         """Log a warning and keep it for the reports."""
+        message = message.removeprefix(f"{self.product.name}: ")
         log.warning("%s: %s", self.product.name, message)
         self.record.warn(message)
 
@@ -139,14 +140,14 @@ class S2L_Process(ABC):
         """Own names of the bands that ``preprocess`` reads: they are decoded ahead, and processed before the others."""
         return ()
 
-    def preprocess(self, job: Job) -> None:
+    def preprocess(self, job: Job) -> None:  # noqa: B027 (a block may have nothing to prepare)
         """Prepare what all bands share."""
 
     @abstractmethod
     def process(self, job: Job, image: RowImage, band: str) -> RowImage:
         """The band after this step; `band` is the product's own name."""
 
-    def postprocess(self, job: Job) -> None:
+    def postprocess(self, job: Job) -> None:  # noqa: B027 (nor to finish)
         """Finish the product."""
 
 

@@ -47,7 +47,8 @@ class S2L_Nbar(PixelwiseProcess):
             field = CoarseField.cells(c, image.shape)
         with self._lock:
             self._delta_azimuth[s2_name] = float(np.nanmean(phi)) % 360
-        job.record.applied("Nbar", method="Roy et al. 2016", kernel=options.nbar_kernel, sun_zenith=options.nbar_sun_zenith)
+        how = {"kernel": options.nbar_kernel, "angles": options.angles, "sun_zenith": options.nbar_sun_zenith}
+        job.record.applied("Nbar", method="Roy et al. 2016", **how)
         return lambda rho, rows: brdf.apply(rho, field.rows(rows.start, rows.stop), out=rho)
 
     def postprocess(self, job: Job) -> None:

@@ -1,5 +1,7 @@
 """S2L_PackagerL2H and S2L_PackagerL2F: the output products (spec 10, 11)."""
 
+import hashlib
+import logging
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,10 +13,12 @@ from sen2like.config import Config
 from sen2like.packaging.contents import complete
 from sen2like.packaging.quicklooks import Previews
 from sen2like.packaging.writer import OutputSettings, ProductWriter
-from sen2like.raster.image import RowImage, for_each_strip
+from sen2like.raster.image import LazyImage, RowImage, for_each_strip
 from sen2like.raster.write import RasterFormat
 from sen2like.science.encode import count_not_finite, encode
 from sen2like.science.resample import mask_rows
+
+log = logging.getLogger(__name__)
 
 
 class _Packager(S2L_Process):
@@ -25,12 +29,15 @@ class _Packager(S2L_Process):
     def preprocess(self, job: Job) -> None:
         shared = next(iter(job.writers.values()), None)
         time = shared.production_time if shared else datetime.now(UTC)
-        self.settings = output_settings(job.config)
+        self.settings = output_settings(job.config, job.reference)
         self.writer = ProductWriter(self.level, job.product, job.tile, self.settings, time)
         job.writers[self.level] = self.writer
         self.previews = Previews(job.tile, self.settings.gain, self.settings.offset, single=len(job.bands) == 1)
         job.previews[self.level] = self.previews
         self._lost = 0
+        self._absent = 0
+        valid, nodata = job.masks.percentages()
+        job.record.set_quality(VALID_PIX_PERCENTAGE=f"{valid:.6f}", NODATA_PIX_PERCENTAGE=f"{nodata:.6f}")
         self._lock = threading.Lock()
 
     def process(self, job: Job, image: RowImage, band: str) -> RowImage:
@@ -48,7 +55,7 @@ class _Packager(S2L_Process):
         out = job.config.output_format
         mask = job.masks.data.data
         dn = np.empty(image.shape, np.uint16)
-        lost = []
+        lost, absent = [], []
 
         def one(rows: slice) -> None:
             job.check()
@@ -56,20 +63,29 @@ class _Packager(S2L_Process):
             with job.record.timer("encode"):
                 present = mask_rows(mask, image.shape, rows.start, rows.stop, out.mask_60m)
                 encode(rho, out.gain, out.offset, out.rounding, out.clip_negative, present, out=dn[rows])
-                lost.append(count_not_finite(rho, present))
+                unusable = count_not_finite(rho, present)
+                never_there = count_not_finite(rho, present & _without_input(image, rows)) if unusable else 0
+                lost.append(unusable - never_there)
+                absent.append(never_there)
 
         for_each_strip(one, image.shape, job.pool)
         with self._lock:
             self._lost += sum(lost)
+            self._absent += sum(absent)
         return dn
 
     def postprocess(self, job: Job) -> None:
+        out = job.config.output_format
+        job.record.applied("Packager", rounding=out.rounding, clip_negative=out.clip_negative)
+        if self._absent:
+            what = "pixels inside the data mask have no data in their band"
+            log.info("%s: %s: %d %s", job.product.name, self.level, self._absent, what)
         if self._lost:
             job.record.set_quality(NON_FINITE_PIXELS=self._lost)
             job.warn(f"{self.level}: {self._lost} pixels without a usable value inside the data mask were written as no data")
         self._pictures(job)
-        complete(self.writer, job.product, job.masks, job.angles, job.record, partial=set(job.bands) != set(job.product.bands))
-
+        partial = bool(job.product.missing_bands) or set(job.bands) != set(job.product.bands)
+        complete(self.writer, job.product, job.masks, job.angles, job.record, partial=partial)
 
     def _pictures(self, job: Job) -> None:
         for file in self.previews.write(self.writer.folder, self.writer.names, job.record, self.settings.quicklook_quality):
@@ -118,7 +134,14 @@ class S2L_PackagerL2F(_Packager):
                 self.writer.link_file(job.writers["L2H"], file)
 
 
-def output_settings(config: Config) -> OutputSettings:
+def _without_input(image: RowImage, rows: slice) -> np.ndarray | bool:
+    """Where the input of a band is no data: its edge is not that of the band the mask was made from."""
+    if not isinstance(image, LazyImage) or image.source.nodata is None:
+        return False
+    return image.source.rows(rows.start, rows.stop) == image.source.nodata
+
+
+def output_settings(config: Config, reference: Path | None) -> OutputSettings:
     """Values of the configuration that decide how products are written."""
     cog, out = config.cog_options, config.output_format
     fmt = RasterFormat(
@@ -142,5 +165,11 @@ def output_settings(config: Config) -> OutputSettings:
         json_metadata=config.packager.json_metadata,
         if_exists=config.packager.if_exists,
         configuration_name=config.name,
-        configuration_hash=config.digest,
+        configuration_hash=configuration_hash(config, reference),
     )
+
+
+def configuration_hash(config: Config, reference: Path | None) -> str:
+    """SHA-256 (hexadecimal) of all that decides the pixels besides the input: the configuration and the reference image."""
+    image = f"{reference.name} {reference.stat().st_size}" if reference else ""
+    return hashlib.sha256(f"{config.digest} {image}".encode()).hexdigest()

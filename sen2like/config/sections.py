@@ -362,8 +362,9 @@ class Packager(Section):
     json_metadata: Switch = Field(default=True, description="Write JSON copies of the metadata files.")
     if_exists: IfExists = Field(
         default="replace",
-        description="What happens to an earlier output of the same observation: skip = keep it and do not process, "
-        "replace = remove it when the new one is complete, keep_both = leave both, as ESA's program.",
+        description="What happens to an earlier output of the same observation: replace = remove it when the new one is there, "
+        "skip = do not process again what the same product and configuration gave, else replace, "
+        "keep_both = leave both, as ESA's program.",
     )
 
 

@@ -85,7 +85,8 @@ def tile(text: str) -> MGRSTile:
     name = normalise_id(text)
     if name in _table():
         return MGRSTile(name, *_table()[name])
-    near = difflib.get_close_matches(name, _table(), n=4, cutoff=0.6)
+    neighbours = [known for known in _table() if known[:3] == name[:3]] or _table()
+    near = difflib.get_close_matches(name, neighbours, n=4, cutoff=0.6)
     why = "not in the Sentinel-2 tile table" if _ID.fullmatch(name) else "not an MGRS tile id such as 31TFJ"
     hint = f"; did you mean {', '.join(near)}?" if near else ""
     raise UsageError(f"tile {text!r} is {why}{hint}")

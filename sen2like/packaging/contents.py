@@ -7,7 +7,6 @@ from pathlib import PurePosixPath
 import numpy as np
 import rasterio.features
 import shapely
-import shapely.ops
 from odc.geo.geobox import GeoBox
 from pyproj import Transformer
 from shapely.geometry.base import BaseGeometry
@@ -96,7 +95,7 @@ def footprint(data: Image) -> BaseGeometry | None:
     outline = shapely.union_all([shapely.Polygon(shapely.geometry.shape(s).exterior) for s, _ in shapes])
     outline = outline.intersection(shapely.box(*grid.boundingbox.bbox)).simplify(max(SIMPLIFY_M, abs(grid.resolution.x)))
     to_lonlat = Transformer.from_crs(str(grid.crs), 4326, always_xy=True).transform
-    return shapely.ops.transform(to_lonlat, shapely.segmentize(outline, DENSIFY_M))
+    return shapely.transform(shapely.segmentize(outline, DENSIFY_M), lambda xy: np.column_stack(to_lonlat(*xy.T)))
 
 
 def correlation_table(record: ProcessingRecord) -> str:

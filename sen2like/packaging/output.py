@@ -103,7 +103,7 @@ class OutputProduct:
     footprint: BaseGeometry | None = None
     """Outline of the image data, longitude and latitude; None: the whole tile."""
     partial: bool = False
-    """True: only some of the bands were asked for."""
+    """True: some bands of the sensor are not here, because they were not asked for or the input lacks them."""
     l1_identifier: str | None = None
     """Landsat scene id (L1_TILE_ID); Sentinel-2 products name theirs in their metadata."""
     derived_from: tuple[str, ...] = ()

@@ -8,6 +8,7 @@ read of a file with overviews does: averages of whole blocks of pixels down to t
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,6 +23,8 @@ from sen2like.grid.mgrs import MGRSTile
 from sen2like.packaging.names import ProductNames
 from sen2like.packaging.output import WrittenFile
 from sen2like.record import ProcessingRecord
+
+log = logging.getLogger(__name__)
 
 OVERVIEWS: Mapping[int, tuple[int, ...]] = {10: (2, 6, 12, 36), 15: (2, 4, 8, 24), 20: (3, 6, 18), 30: (2, 4, 12), 60: (2, 6)}
 """Overview factors by pixel size, metres; any other pixel size has those of 10 m (spec 10 section 6.1)."""
@@ -140,18 +143,18 @@ class Previews:
         present = [band for band in self._reduced if not band.endswith(" preview")]
         if self.single and present:
             single = present[0]
-            self._skipped(record, ("PVI", "QL_B432", "QL_B12118A"), f"the product has only {single}")
+            self._skipped(names, record, ("PVI", "QL_B432", "QL_B12118A"), f"the product has only {single}")
             return (self._quicklook(folder, names, single, (single,), quality),)
         files = []
         missing = [band for band in NATURAL if band not in present]
         if missing:
-            self._skipped(record, ("PVI", "QL_B432"), f"no band {', '.join(missing)}")
+            self._skipped(names, record, ("PVI", "QL_B432"), f"no band {', '.join(missing)}")
         else:
             files += self._preview(folder, names, quality)
             files.append(self._quicklook(folder, names, "B432", NATURAL, quality))
         missing = [band for band in INFRARED if band not in present]
         if missing:
-            self._skipped(record, ("QL_B12118A",), f"no band {', '.join(missing)}")
+            self._skipped(names, record, ("QL_B12118A",), f"no band {', '.join(missing)}")
         else:
             files.append(self._quicklook(folder, names, "B12118A", INFRARED, quality))
         return tuple(files)
@@ -190,8 +193,10 @@ class Previews:
         return self._high(kind) / 255
 
     @staticmethod
-    def _skipped(record: ProcessingRecord, pictures: Sequence[str], why: str) -> None:
-        record.warn(f"{', '.join(pictures)} not made: {why}")
+    def _skipped(names: ProductNames, record: ProcessingRecord, pictures: Sequence[str], why: str) -> None:
+        message = f"{', '.join(pictures)} not made: {why}"
+        log.warning("%s: %s", names.stem, message)
+        record.warn(message)
 
 
 def _block_mean(dn: np.ndarray, factor: int) -> np.ndarray:

@@ -2,8 +2,8 @@
 
 `pystac` assembles the core item; the fields of the extensions are written directly, in the versions of `EXTENSIONS`.
 Properties of our own begin with ``s2l:``: ``valid_percentage`` and ``nodata_percentage`` (percent),
-``coregistration_rmse`` (metres), ``partial`` (only some bands were asked for), ``config_hash``, and ``lineage``, the
-blocks applied in order with their parameters, which ``processing:lineage`` tells as text.
+``coregistration_rmse`` (metres), ``partial`` (bands were not asked for, or the input lacks them), ``config_hash``, and
+``lineage``, the blocks applied in order with their parameters, which ``processing:lineage`` tells as text.
 """
 
 from __future__ import annotations

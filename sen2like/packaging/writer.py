@@ -6,11 +6,13 @@ Readers never see half a product: until :meth:`ProductWriter.publish` it lives i
 
 import dataclasses
 import hashlib
+import json
 import logging
 import os
 import shutil
 import socket
 import threading
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -124,9 +126,12 @@ class ProductWriter:
             raise PackagingError(f"{self.names.folder} is not complete: " + "; ".join(problems))
 
     def publish(self) -> Path:
-        """Rename the finished product to its name; with ``if_exists = replace`` older ones of the same acquisition go."""
+        """Rename the finished product to its name; older ones of the same acquisition go, unless ``if_exists = keep_both``."""
         try:
             _sync_folders(self.folder)
+            if self.settings.if_exists != "keep_both" and self.final.exists():  # another run began in the same second
+                log.info("replaced: %s", self.final)
+                _remove_visible(self.final)
             os.rename(self.folder, self.final)
         except OSError as e:
             raise PackagingError(f"cannot rename {self.folder.name} to {self.final}: {e.strerror}") from e
@@ -135,23 +140,54 @@ class ProductWriter:
         for table in (f for f in self.files if f.kind == "CORREL"):
             copy = self.final.parent / self.names.correlation_table
             copy.parent.mkdir(exist_ok=True)
+            copy.unlink(missing_ok=True)
             link(self.final / table.path, copy)
-        if self.settings.if_exists == "replace":
-            for older in self.same_acquisition():
-                log.info("replaced: %s", older)
-                _remove_visible(older)
+        if self.settings.if_exists != "keep_both":
+            for older in same_acquisition(self.final.parent, self.names):
+                if older == self.final:
+                    continue
+                if more := bands_of(older) - bands_of(self.final):
+                    log.warning("%s stays beside the new product: it has %s as well", older, ", ".join(sorted(more)))
+                else:
+                    _replace(older)
         return self.final
-
-    def same_acquisition(self) -> list[Path]:
-        """Products of the archive that came from the same acquisition (all of the name but baseline and time is equal)."""
-        fields = self.names.stem.split("_")
-        pattern = "_".join([*fields[:3], "*", *fields[4:6], "*.SAFE"])
-        return sorted(p for p in self.final.parent.glob(pattern) if p != self.final)
 
     def abandon(self) -> None:
         """Remove what was built, unless it was published."""
         if not self._published:
             shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def same_acquisition(folder: Path, names: ProductNames) -> list[Path]:
+    """Products in `folder` that came from the same acquisition (all of the name but baseline and time is equal)."""
+    fields = names.stem.split("_")
+    return sorted(folder.glob("_".join([*fields[:3], "*", *fields[4:6], "*.SAFE"])))
+
+
+def made_before(folder: Path, names: ProductNames, source: str, configuration_hash: str, bands: Collection[str]) -> Path | None:
+    """The product in `folder` that making `names` would only repeat; None: there is none.
+
+    It was made by the same version of the software, from the input `source`, with the same configuration, and has at
+    least `bands` (output names).
+    """
+    for product in reversed(same_acquisition(folder, names)):
+        if f"_N{names.baseline.compact}_" not in product.name:
+            continue
+        try:
+            item = json.loads((product / f"{product.stem}.json").read_bytes())
+            inputs = {link["href"] for link in item["links"] if link["rel"] == "derived_from"}
+            digest = item["properties"].get("s2l:config_hash")
+        except (OSError, ValueError, KeyError) as e:
+            log.warning("%s: its STAC item cannot be read (%s), so it does not count as made before", product, e)
+            continue
+        if source in inputs and digest == configuration_hash and bands_of(product).issuperset(bands):
+            return product
+    return None
+
+
+def bands_of(product: Path) -> set[str]:
+    """Output names of the bands whose images lie in a product folder."""
+    return {path.stem.split("_")[-2] for path in product.glob("GRANULE/*/IMG_DATA/**/*_*m.*") if path.suffix in (".TIF", ".jp2")}
 
 
 def link(source: Path, destination: Path) -> None:
@@ -183,9 +219,19 @@ def _alive(pid: int) -> bool:
     return True
 
 
+def _replace(older: Path) -> None:
+    """Remove a product and its correlation table, whose successor is complete: no reason any more to fail that one."""
+    try:
+        _remove_visible(older)
+        (older.parent / "QI" / f"{older.name}_CORREL.csv").unlink(missing_ok=True)
+        log.info("replaced: %s", older)
+    except OSError as e:
+        log.warning("%s is replaced but cannot be removed (%s); remove it by hand", older, e.strerror)
+
+
 def _remove_visible(product: Path) -> None:
     """Hide first, so that nobody ever sees the product half removed."""
-    hidden = product.with_name(f".{product.name}{_PARTIAL}{socket.gethostname()}-{os.getpid()}")
+    hidden = product.with_name(f".old-{product.name}{_PARTIAL}{socket.gethostname()}-{os.getpid()}")
     os.rename(product, hidden)
     shutil.rmtree(hidden)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
 
-from sen2like.errors import MetadataError, ProductError, RasterError, UsageError
+from sen2like.errors import MetadataError, ProductError, RasterError, TileError, UsageError
 from sen2like.grid import mgrs
 from sen2like.grid.mgrs import MGRSTile
 from sen2like.products import sentinel2_masks
@@ -144,7 +144,7 @@ def open_sentinel2(path: str, tile: MGRSTile | None = None) -> Sentinel2Product:
     tile_meta = parse_tile_metadata(container.read(tile_file), container.label(tile_file))
     named = tile_of(granule) or tile_meta.tile
     if tile is not None and named not in (tile.id, None):
-        raise ProductError(f"{container.path}: the product is of tile {named}, not of {tile.id} that was asked for")
+        raise TileError(f"{container.path}: the product is of tile {named}, not of {tile.id} that was asked for")
     area = tile or _tile(named, container)
     datastrip_file, datastrip = _datastrip(container)
     images, missing = _band_files(container, meta, granule)
@@ -209,7 +209,7 @@ def _choose_granule(container: Container, tile: MGRSTile | None) -> str:
     if tile is None:
         raise ProductError(f"{container.path}: the product has {len(granules)} granules ({tiles}); say which tile is wanted")
     if not wanted:
-        raise ProductError(f"{container.path}: the product is of tile {tiles}, not of {tile.id} that was asked for")
+        raise TileError(f"{container.path}: the product is of tile {tiles}, not of {tile.id} that was asked for")
     raise ProductError(f"{container.path}: several granules may be of tile {tile.id}: {', '.join(wanted)}")
 
 

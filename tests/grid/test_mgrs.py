@@ -48,7 +48,10 @@ def test_upper_left_corners_of_the_tiling_grid(name, epsg, ulx, uly):
     assert (tile.epsg, tile.ulx, tile.uly) == (epsg, ulx, uly)
 
 
-@pytest.mark.parametrize(("text", "hint"), [("31TFI", "31TFJ"), ("31TF", "MGRS"), ("99ZZZ", "MGRS"), ("", "MGRS")])
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [("31TFI", "did you mean 31T"), ("31TXX", "did you mean 31T"), ("99ZZZ", "not an MGRS"), ("", "not an MGRS")],
+)
 def test_unknown_tile_is_a_usage_error_that_helps(text, hint):
     with pytest.raises(UsageError) as e:
         mgrs.tile(text)

@@ -53,6 +53,10 @@ class Acquisition:
     strip_shift: int = 0
     """Seconds by which a second datastrip of a split tile is later."""
 
+    def __post_init__(self) -> None:
+        if self.coarse < 1 or 1830 % self.coarse:
+            raise ValueError(f"coarse {self.coarse} does not divide the 1830 pixels of 60 m of a tile; try 10 or 30")
+
     @property
     def is_sentinel2(self) -> bool:
         return self.sensor.startswith("S2")

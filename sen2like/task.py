@@ -1,0 +1,158 @@
+"""One product on one tile, from its path to its outputs: open, decide, prepare, process, and say how it ended.
+
+A task needs nothing but its own values and the configuration, so that it can run in any thread or process.
+"""
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import Event as Flag
+
+from sen2like.blocks.base import Cancelled, Job
+from sen2like.blocks.packager import configuration_hash
+from sen2like.blocks.registry import chain
+from sen2like.config import Config
+from sen2like.errors import ProductError, Sen2LikeError, UsageError
+from sen2like.events import Event, ProductFinished, ProductStarted
+from sen2like.execution.threads import Threads
+from sen2like.grid.mgrs import MGRSTile
+from sen2like.packaging.names import ProductNames
+from sen2like.packaging.writer import made_before
+from sen2like.pipeline import process
+from sen2like.products.model import Product
+from sen2like.products.registry import open_product
+
+log = logging.getLogger(__name__)
+
+Emit = Callable[[Event], None]
+
+
+@dataclass(frozen=True)
+class ProductTask:
+    """What to do with one product."""
+
+    path: Path
+    tile: MGRSTile
+    run_dir: Path
+    """Working folder of the run; the task makes its own below ``<run_dir>/<tile>``."""
+    reference: Path | None = None
+    """Geometric reference image."""
+    bands: tuple[str, ...] | None = None
+    """Sentinel-2 names; None: all."""
+    intermediates: bool = False
+    parallelize_bands: bool = False
+    debug: bool = False
+    """Log tracebacks of expected errors too."""
+
+
+def run_task(task: ProductTask, config: Config, emit: Emit, stop: Flag) -> ProductFinished:
+    """Run the task, telling `emit` what happens; setting `stop` ends it soon, with nothing half-written.
+
+    A failure is a result, not an exception; only a `UsageError` (the request was wrong, not the product) is raised.
+    """
+    start = time.monotonic()
+    name = task.path.name
+    record = None
+
+    def ended(status: str, outputs: tuple[Path, ...] = (), reason: str = "") -> ProductFinished:
+        return ProductFinished(task.tile.id, name, status, time.monotonic() - start, outputs, reason, record)
+
+    try:
+        product = open_product(task.path, task.tile)
+        name = product.name
+        reason = _too_cloudy(product, config) or _already_made(task, config, product)
+        if reason:
+            log.info("Skip product %s: %s", name, reason)
+            return ended("skipped", reason=reason)
+        job = _prepare(task, config, product, stop)
+        record = job.record
+        blocks, declined = chain(job)
+        for line in declined:
+            log.info("%s: %s", name, line)
+        emit(ProductStarted(task.tile.id, name, job.bands))
+        threads = Threads.for_product(config.multiprocessing.number_of_process, task.parallelize_bands)
+        return ended("done", process(job, blocks, threads, emit, task.intermediates))
+    except Cancelled as e:
+        return ended("interrupted", reason=str(e))
+    except UsageError:
+        raise
+    except Sen2LikeError as e:
+        log.error("%s failed: %s", name, e, exc_info=task.debug)
+        return ended("failed", reason=str(e))
+    except Exception as e:
+        log.exception("%s failed: %s: %s", name, type(e).__name__, e)
+        return ended("failed", reason=f"{type(e).__name__}: {e}")
+
+
+def _prepare(task: ProductTask, config: Config, product: Product, stop: Flag) -> Job:
+    """Masks, angles and band list of a product, ready for its blocks."""
+    workdir = task.run_dir / task.tile.id / product.name
+    workdir.mkdir(parents=True)
+    bands = _bands(task, product)
+    job = Job(
+        product=product,
+        tile=task.tile,
+        config=config,
+        bands=bands,
+        workdir=workdir,
+        reference=task.reference,
+        masks=product.read_masks(_auxiliary_scl(config, product, task.tile)),
+        angles=product.read_angles(config.nbar.angles),
+        cancelled=stop,
+    )
+    for notice in (*product.notices, *job.masks.notices, *job.angles.notices):
+        job.warn(notice)
+    return job
+
+
+def _bands(task: ProductTask, product: Product) -> tuple[str, ...]:
+    """The product's own names of the bands asked for; a band asked for by name must exist."""
+    if not task.bands:
+        if not product.bands:
+            raise ProductError(f"{product.name}: none of its band files exists")
+        return tuple(product.bands)
+    by_output_name = {band.output_name: band.name for band in product.bands.values()}
+    missing = [name for name in task.bands if name not in by_output_name]
+    if missing:
+        raise ProductError(f"{product.name} has no band {', '.join(missing)}; it has {', '.join(by_output_name)}")
+    return tuple(name for output, name in by_output_name.items() if output in task.bands)
+
+
+def _auxiliary_scl(config: Config, product: Product, tile: MGRSTile) -> str | None:
+    """Scene classification of ``scl_dir`` for a Level-1 product (spec 04 section 2.4); None when there is none."""
+    folder = config.directories.scl_dir
+    if not folder or product.is_level2:
+        return None
+    path = Path(folder) / tile.id / f"T{tile.id}_{product.datatake_start:%Y%m%dT%H%M%S}_SCL_60m.tif"
+    if path.exists():
+        return str(path)
+    log.info("%s: no auxiliary scene classification %s; masks of the product are used", product.name, path)
+    return None
+
+
+def _too_cloudy(product: Product, config: Config) -> str | None:
+    limit = config.input_product_archive.cloud_cover
+    if product.cloud_cover is None or product.cloud_cover <= limit:
+        return None
+    return f"cloud cover {product.cloud_cover:.1f} % > {limit:g} %"
+
+
+def _already_made(task: ProductTask, config: Config, product: Product) -> str | None:
+    """With ``if_exists = skip``: the outputs that would only be repeated, if all of them are there (spec 10 section 9)."""
+    if config.packager.if_exists != "skip":
+        return None
+    on = config.processing
+    levels = {"L2H": on.doPackagerL2H, "L2F": on.doPackagerL2F and on.doFusion}
+    bands = [product.bands[name].output_name for name in _bands(task, product)]
+    digest = configuration_hash(config, task.reference)
+    found = []
+    for level in (level for level, wanted in levels.items() if wanted):
+        names = ProductNames.of(product, level, task.tile.id, datetime.now(UTC))
+        made = made_before(Path(config.directories.archive_dir) / task.tile.id, names, product.name, digest, bands)
+        if made is None:
+            return None
+        found.append(made.name)
+    return f"made before with the same configuration: {', '.join(found)}"

@@ -1,0 +1,550 @@
+"""One good product through the whole program: names, tree, pixels, metadata, and every way to ask for it differently."""
+
+import csv
+import errno
+import json
+import os
+import re
+from pathlib import Path
+from urllib.parse import urlparse
+
+import demo
+import numpy as np
+import pytest
+import rasterio
+from end_to_end.running import REPOSITORY, images, item, lineage, pixels, quality, same_pixels, step
+from jsonschema import Draft7Validator
+from lxml import etree
+from pystac.validation.local_validator import get_local_schema_cache
+from referencing import Registry, Resource
+
+ALL_BANDS = ("B01", "B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A", "B11", "B12")
+NATIVE = ("B05", "B06", "B07", "B08")
+NOMINAL = {"B01": 60, "B02": 10, "B03": 10, "B04": 10, "B08": 10}
+"""Pixel size in metres where it is not 20 (spec 10 section 4)."""
+COARSE = 30
+"""The simulated products have so many times larger pixels."""
+CORE = "https://schemas.stacspec.org/v1.1.0/item-spec/json-schema/item.json"
+EXTENSION_SCHEMAS = REPOSITORY.parent / "shared" / "schemas" / "stac"
+MASKS = [
+    "MSK_CLASSI_B00.jp2",
+    *(f"MSK_{kind}_{band}.jp2" for kind in ("DETFOO", "QUALIT") for band in (*ALL_BANDS, "B09", "B10")),
+]
+"""Masks of an L1C product from baseline 04.00 on (spec 10 section 15)."""
+
+
+def expected_files(level: str, product: str, time: str = "20210602T104605") -> set[str]:
+    """Every file of a product of S2A, 31TFJ (spec 10 sections 2, 3, 7), and what docs and spec 10 section 10 add to them."""
+    granule = f"GRANULE/{level}_T31TFJ_A031036_{time}_S2A_R008"
+    root = f"{level}_T31TFJ_20210602T104155_S2A_R008"
+    bands = {band: f"{root}_{band}_{NOMINAL.get(band, 20) * COARSE}m.TIF" for band in ALL_BANDS}
+    pictures = [f"{root}_QL_B432.jpg", f"{root}_QL_B12118A.jpg"]
+    added = [f"{root}_THUMBNAIL.jpg", f"{root}_THUMBNAIL.jpg.aux.xml", f"{root}_CORREL.csv", f"{level}_QUALITY.json"]
+    of_quality = [
+        f"{level}_QUALITY.xml",
+        *(f"{root}_{kind}.TIF" for kind in ("MSK", "ANG", "PVI")),
+        *pictures,
+        *(f"{name}.aux.xml" for name in pictures),
+        *MASKS,
+        *added,
+    ]
+    digit = level[1:]
+    return {
+        f"MTD_MSI{level}.xml",
+        f"MTD_MSI{level}.json",
+        f"{product}.json",
+        f"{granule}/MTD_TL_{level}.xml",
+        f"{granule}/MTD_TL_{level}.json",
+        *(f"{granule}/IMG_DATA/{'NATIVE/' if band in NATIVE else ''}{name}" for band, name in bands.items()),
+        *(f"{granule}/QI_DATA/{name}" for name in of_quality),
+        f"rep_info/User_Product_Level-{digit}.xsd",
+        f"rep_info/PDI_Level-{digit}_Tile_Metadata.xsd",
+        f"rep_info/{level}_QUALITY.xsd",
+    }
+
+
+@pytest.fixture(scope="module")
+def run(module_bench, s2_product, reference_image, cams):
+    """The plain run that most tests look at."""
+    bench = module_bench()
+    run = bench(s2_product.path, "--refImage", reference_image, cams_dir=cams)
+    assert run.code == 0, run.err
+    return run
+
+
+@pytest.fixture(scope="module")
+def plain(module_bench, s2_product):
+    """The same product without reference image and atmosphere: what options are compared with."""
+    run = module_bench()(s2_product.path)
+    assert run.code == 0, run.err
+    return run
+
+
+# ------------------------------------------------------------------------------------------------ names and tree
+
+
+@pytest.mark.parametrize("level", ["L2H", "L2F"])
+def test_a_product_has_exactly_the_files_of_the_specification(run, level):
+    product = run.product(level)
+    assert re.fullmatch(rf"S2A_MSI{level}_20210602T104155_N\d{{4}}_R008_T31TFJ_\d{{8}}T\d{{6}}\.SAFE", product.name)
+    found = {str(path.relative_to(product)) for path in product.rglob("*") if path.is_file()}
+    assert found == expected_files(level, product.stem)
+
+
+@pytest.mark.parametrize("level", ["L2H", "L2F"])
+def test_a_product_has_exactly_the_folders_of_the_specification(run, level):
+    product = run.product(level)
+    granule = f"GRANULE/{level}_T31TFJ_A031036_20210602T104605_S2A_R008"
+    found = {str(path.relative_to(product)) for path in product.rglob("*") if path.is_dir()}
+    inside = ("AUX_DATA", "IMG_DATA", "IMG_DATA/NATIVE", "QI_DATA")
+    assert found == {"AUX_DATA", "DATASTRIP", "HTML", "rep_info", "GRANULE", granule, *(f"{granule}/{name}" for name in inside)}
+
+
+def test_the_archive_of_the_tile_holds_the_two_products_and_their_correlation_tables(run):
+    names = {f"{product.name}_CORREL.csv" for product in run.products()}
+    assert {path.name for path in (run.tile / "QI").iterdir()} == names
+    assert {path.name for path in run.tile.iterdir()} == {"QI", *(product.name for product in run.products())}
+    assert [path.name for path in run.archive.iterdir()] == ["31TFJ"]
+    assert len(run.products()) == 2
+
+
+def test_both_levels_have_one_production_time(run):
+    assert run.product("L2H").stem[-15:] == run.product("L2F").stem[-15:]
+
+
+def test_the_working_directory_keeps_the_log_only(run):
+    assert [path.name for path in run.wd.iterdir()] == ["sen2like.log"]
+
+
+def test_the_summary_names_the_products(run):
+    header, row = run.out.splitlines()[0], " ".join(run.out.splitlines()[1:])
+    assert header.split() == ["tile", "product", "status", "seconds", "outputs", "reason"]
+    assert " done " in row and all(product.name in row for product in run.products())
+
+
+# ------------------------------------------------------------------------------------------------ rasters
+
+
+@pytest.mark.parametrize("level", ["L2H", "L2F"])
+def test_every_image_opens_on_the_tiles_grid_and_gives_reflectance_by_its_tags(run, level):
+    found = images(run.product(level))
+    assert set(found) == set(ALL_BANDS)
+    for band, path in found.items():
+        with rasterio.open(path) as source:
+            metres = NOMINAL.get(band, 20) * COARSE
+            assert source.crs.to_epsg() == 32631 and source.dtypes == ("uint16",) and source.nodata == 0
+            assert source.transform[:6] == (metres, 0, 600000, 0, -metres, 4900020)
+            assert source.shape == (109800 // metres,) * 2
+            assert source.scales[0] == pytest.approx(1e-4) and source.offsets[0] == pytest.approx(-0.1)
+            dn = source.read(1)
+            assert (dn != 0).mean() > 0.9 and dn[dn != 0].min() > 1000  # negative reflectance is clipped to DN 1001
+
+
+def test_every_raster_of_the_quality_folder_opens_with_the_form_of_the_specification(run):
+    forms = {"MSK": (1, "uint8"), "ANG": (28, "int16"), "PVI": (3, "uint8")}
+    for kind, (count, dtype) in forms.items():
+        (path,) = run.product().glob(f"GRANULE/*/QI_DATA/*_{kind}.TIF")
+        with rasterio.open(path) as source:
+            assert (source.count, source.dtypes[0], source.crs.to_epsg()) == (count, dtype, 32631)
+            values = source.read()
+            if kind == "MSK":
+                assert source.shape == (183, 183) and source.nodata is None and set(np.unique(values)) == {0, 1}
+            if kind == "ANG":
+                assert source.shape == (23, 23) and source.transform.a == 5000
+    for path in run.product().glob("GRANULE/*/QI_DATA/*.jpg"):
+        with rasterio.open(path) as source:
+            assert source.count == 3 and source.read().max() > 50
+
+
+def test_cogs_are_valid_in_strict_mode(run):
+    cog_validate = pytest.importorskip("rio_cogeo", reason="install rio-cogeo").cog_validate
+    paths = [*images(run.product()).values(), next(run.product().glob("GRANULE/*/QI_DATA/*_MSK.TIF"))]
+    for path in paths:
+        assert cog_validate(str(path), strict=True) == (True, [], []), path.name
+
+
+def test_the_images_of_sentinel2_l2f_are_the_files_of_l2h(run):
+    ours, twins = images(run.product("L2F")), images(run.product("L2H"))
+    assert {band: path.stat().st_ino for band, path in ours.items()} == {b: p.stat().st_ino for b, p in twins.items()}
+
+
+# ------------------------------------------------------------------------------------------------ metadata
+
+
+@pytest.mark.parametrize("level", ["L2H", "L2F"])
+def test_the_stac_item_is_valid(run, level):
+    content = item(run.product(level))
+    cache = get_local_schema_cache()
+    registry = Registry().with_resources([(uri, Resource.from_contents(schema)) for uri, schema in cache.items()])
+    schemas = [cache[CORE]]
+    for uri in content["stac_extensions"]:
+        name, version = uri.split("/")[-3:-1]
+        file = EXTENSION_SCHEMAS / f"{name}-{version}.json"
+        if file.exists():
+            schemas.append(json.loads(file.read_text()))
+    problems = [e.message for schema in schemas for e in Draft7Validator(schema, registry=registry).iter_errors(content)]
+    assert problems == []
+
+
+@pytest.mark.parametrize("level", ["L2H", "L2F"])
+def test_the_stac_item_leads_to_files_of_the_product_by_relative_links(run, level):
+    product = run.product(level)
+    assets = item(product)["assets"]
+    for asset in assets.values():
+        assert not urlparse(asset["href"]).scheme and not asset["href"].startswith("/")
+        assert (product / asset["href"]).stat().st_size == asset["file:size"]
+    shown = {Path(asset["href"]).name for asset in assets.values() if "data" in asset["roles"]}
+    assert shown == {path.name for path in images(product).values()}
+
+
+def test_the_stac_item_tells_the_acquisition(run, s2_product):
+    content = item(run.product())
+    facts = content["properties"]
+    assert content["id"] == run.product().stem
+    assert facts["datetime"].startswith("2021-06-02T10:46:25")
+    assert (facts["platform"], facts["proj:code"], facts["grid:code"]) == ("sentinel-2a", "EPSG:32631", "MGRS-31TFJ")
+    assert facts["sat:relative_orbit"] == 8 and facts["sat:absolute_orbit"] == 31036 and facts["s2l:partial"] is False
+    (source,) = (link["href"] for link in content["links"] if link["rel"] == "derived_from")
+    assert source == s2_product.path.name
+    west, south, east, north = content["bbox"]
+    assert west < 4.9 < east and south < 43.7 < north  # the middle of 31TFJ
+
+
+@pytest.mark.parametrize("level", ["L2H", "L2F"])
+@pytest.mark.parametrize(
+    ("document", "schema"),
+    [
+        ("MTD_MSI{level}.xml", "User_Product_Level-{digit}.xsd"),
+        ("GRANULE/*/MTD_TL_{level}.xml", "PDI_Level-{digit}_Tile_Metadata.xsd"),
+        ("GRANULE/*/QI_DATA/{level}_QUALITY.xml", "{level}_QUALITY.xsd"),
+    ],
+)
+def test_every_document_obeys_the_schema_that_is_shipped_with_it(run, level, document, schema):
+    product, names = run.product(level), {"level": level, "digit": level[1:]}
+    (path,) = product.glob(document.format(**names))
+    xsd = etree.XMLSchema(etree.parse(product / "rep_info" / schema.format(**names)))
+    assert xsd.validate(etree.parse(path)), xsd.error_log
+
+
+def test_the_metadata_list_every_image(run):
+    product = run.product()
+    listed = etree.parse(product / "MTD_MSIL2H.xml").iterfind(".//{*}IMAGE_FILE_2HF")
+    stems = {str(path.relative_to(product).with_suffix("")) for path in images(product).values()}
+    assert {str(Path(element.text).with_suffix("")) if "." in element.text else element.text for element in listed} == stems
+
+
+def test_the_quality_report_tells_the_atmosphere_of_cams(run):
+    values = quality(run.product())
+    assert values["AC_PROCESSOR"] == "SMAC" and values["AOT_RETRIEVAL_METHOD"] == "CAMS"
+    assert float(values["GRANULE_MEAN_AOT"]) == pytest.approx(0.12, abs=1e-4)
+    assert float(values["GRANULE_MEAN_WV"]) == pytest.approx(1.8, abs=1e-3)
+    assert float(values["OZONE_VALUE"]) == pytest.approx(0.335, abs=1e-4)
+    assert float(values["PRESSURE"]) == pytest.approx(1016.5, abs=0.1)
+
+
+def test_the_image_is_put_where_the_reference_is(run):
+    """The content was simulated 30 m too far east and 45 m too far south; a pixel has 300 m."""
+    geometry = step(run.product(), "Geometry")
+    assert geometry["dx"] == pytest.approx(30, abs=10) and geometry["dy"] == pytest.approx(45, abs=10)
+    values = quality(run.product())
+    assert values["REF_IMAGE"] == "31TFJ_B04.tif"
+    assert float(values["MEAN"]) < 30 < float(values["COREGISTRATION_BEFORE_CORRECTION"])
+
+
+def test_the_correlation_table_has_a_line_before_and_one_after_the_correction(run):
+    with open(run.tile / "QI" / f"{run.product().name}_CORREL.csv") as file:
+        before, after = csv.DictReader(file)
+    assert float(before["mean_x"]) == pytest.approx(30, abs=10) and float(before["mean_y"]) == pytest.approx(45, abs=10)
+    assert abs(float(after["mean_x"])) < 10 and abs(float(after["mean_y"])) < 10
+
+
+def test_the_lineage_lists_the_blocks_in_the_order_of_the_specification(run):
+    order = list(dict.fromkeys(lineage(run.product())))
+    assert order == sorted(order, key=["Geometry", "Toa", "Atmcor", "Nbar", "Packager"].index)
+    assert set(order) == {"Geometry", "Toa", "Atmcor", "Nbar"}
+
+
+# ------------------------------------------------------------------------------------------------ truth
+
+
+def true_error(product: Path, truth: Path, band: str) -> tuple[float, float]:
+    """(bias, RMSE) in DN."""
+    (error,) = demo.compare(product, truth, (band,))
+    return error.bias * 1e4, error.rmse * 1e4
+
+
+@pytest.mark.parametrize("band", ["B02", "B04", "B8A", "B12"])
+def test_the_exact_methods_give_the_truth_but_for_quantisation(band, exact_run):
+    """What is left is rounding on the way in and out: a deviation of sqrt(1/12 + 1/12) = 0.41 DN, no bias."""
+    bias, rmse = true_error(*exact_run, band)
+    assert abs(bias) < 0.1 and rmse < 0.6
+
+
+@pytest.fixture(scope="module")
+def exact_run(module_bench, simulate, cams):
+    """A product without noise, cloud and BRDF whose atmosphere is that of the scene's mean geometry, and its truth."""
+    clear = simulate(noise=0.0, physics="mean", aot=0.12, h2o=1.8, o3=0.335, pressure=1016.5)
+    changes = {"smac": "exact", "rounding": "nearest", "doNbar": False, "cams_interpolation": "accurate"}
+    run = module_bench()(clear.path, cams_dir=cams, **changes)
+    assert run.code == 0, run.err
+    return run.product(), clear.truth
+
+
+def test_the_default_methods_give_red_to_a_dn_on_average(module_bench, simulate, cams):
+    """Per-pixel geometry and BRDF in the input; the reference's parabola costs up to 5 DN in red (docs/differences.md)."""
+    clear = simulate(noise=0.0, brdf=True, aot=0.12, h2o=1.8, o3=0.335, pressure=1016.5)
+    run = module_bench()(clear.path, "--bands", "B04", cams_dir=cams)
+    assert run.code == 0, run.err
+    bias, rmse = true_error(run.product(), clear.truth, "B04")
+    assert abs(bias) < 1 and rmse < 5
+
+
+# ------------------------------------------------------------------------------------------------ options
+
+
+def test_without_reference_the_product_stays_and_says_so(plain):
+    assert any("no reference image: no co-registration" in line for line in plain.warnings())
+    geometry = step(plain.product(), "Geometry")
+    assert (geometry["dx"], geometry["dy"], geometry["reference"]) == (0, 0, None)
+    assert quality(plain.product())["REF_IMAGE"] == "NONE"
+    assert not list(plain.tile.glob("QI/*"))
+
+
+def test_without_cams_the_default_atmosphere_is_used_and_said(plain):
+    values = quality(plain.product())
+    assert values["AOT_RETRIEVAL_METHOD"] == "DEFAULT" and float(values["GRANULE_MEAN_AOT"]) == 0.2
+    assert any("default atmosphere used" in line for line in plain.warnings())
+
+
+@pytest.mark.parametrize(
+    ("output_format", "extension", "driver"), [("GTIFF", ".TIF", "GTiff"), ("JPEG2000", ".jp2", "JP2OpenJPEG")]
+)
+def test_the_other_formats_hold_the_same_pixels(bench, plain, s2_product, output_format, extension, driver):
+    run = bench(s2_product.path, output_format=output_format)
+    assert run.code == 0, run.err
+    for path in images(run.product()).values():
+        assert path.suffix == extension
+        with rasterio.open(path) as source:
+            assert (source.driver, source.crs.to_epsg(), source.nodata) == (driver, 32631, 0)
+            assert (source.scales[0], source.offsets[0]) == (pytest.approx(1e-4), pytest.approx(-0.1))
+    assert same_pixels(run.product(), plain.product()) and same_pixels(run.product("L2F"), plain.product())
+    assert [path.suffix for path in run.product().glob("GRANULE/*/QI_DATA/*_MSK*") if "L2H_" in path.name] == [".TIF"]
+
+
+def test_gain_and_offset_change_the_numbers_not_the_reflectance(bench, plain, s2_product):
+    run = bench(s2_product.path, "--bands", "B04,B8A", gain=5000, offset=200)
+    assert run.code == 0, run.err
+    for band, path in images(run.product()).items():
+        with rasterio.open(path) as source, rasterio.open(images(plain.product())[band]) as usual:
+            assert source.scales[0] == pytest.approx(1 / 5000) and source.offsets[0] == pytest.approx(-0.04)
+            dn, other = source.read(1), usual.read(1)
+        assert np.array_equal(dn == 0, other == 0)
+        use = (dn > 201) & (other > 1001)
+        difference = (dn * (1 / 5000) - 0.04 - (other * 1e-4 - 0.1))[use]
+        assert use.mean() > 0.9 and difference.min() > -2e-4 - 1e-6 and difference.max() < 1e-4 + 1e-6  # both cut off
+
+
+def test_json_metadata_can_be_left_out(bench, s2_product):
+    run = bench(s2_product.path, "--bands", "B04", json_metadata=False)
+    assert run.code == 0, run.err
+    for product in run.products():
+        assert [path.name for path in product.rglob("*.json")] == [f"{product.stem}.json"]  # the STAC item alone
+        assert list(product.glob("MTD_MSI*.xml")) and list(product.glob("GRANULE/*/MTD_TL_*.xml"))
+
+
+def test_json_metadata_are_those_of_the_xml(run):
+    (path,) = run.product().glob("GRANULE/*/MTD_TL_L2H.json")
+    tile_id = etree.parse(path.with_suffix(".xml")).findtext(".//{*}TILE_ID")
+    assert f'"{tile_id}"' in path.read_text() and json.loads(path.read_text())
+
+
+def test_some_bands_make_a_partial_product(bench, plain, s2_product):
+    run = bench(s2_product.path, "--bands", "B04,B8A")
+    assert run.code == 0, run.err
+    for product in run.products():
+        assert set(images(product)) == {"B04", "B8A"}
+        assert item(product)["properties"]["s2l:partial"] is True
+        assert {key for key, asset in item(product)["assets"].items() if "data" in asset["roles"]} == {"B04", "B8A"}
+    ours, whole = pixels(run.product()), pixels(plain.product())
+    assert all(np.array_equal(ours[band], whole[band]) for band in ours)
+
+
+def test_bands_in_parallel_give_the_same_pixels(bench, run, s2_product, reference_image, cams):
+    other = bench(s2_product.path, "--refImage", reference_image, "--parallelize-bands", cams_dir=cams)
+    assert other.code == 0, other.err
+    assert same_pixels(other.product(), run.product())
+
+
+def test_intermediate_products_are_kept_with_the_suffixes_of_the_blocks(bench, plain, s2_product):
+    run = bench(s2_product.path, "--intermediate-products", "--bands", "B04")
+    assert run.code == 0, run.err
+    (work,) = run.wd.glob(f"*/31TFJ/{s2_product.path.name}")
+    stem = "T31TFJ_20210602T104155_B04"
+    kept = {path.name: path for path in work.glob(f"{stem}_*")}
+    assert set(kept) == {f"{stem}_{suffix}.TIF" for suffix in ("REFRAMED", "TOA", "INTERCAL", "SURF", "BRDF")}
+    assert np.array_equal(pixels(run.product())["B04"], pixels(plain.product())["B04"])
+    with rasterio.open(kept[f"{stem}_REFRAMED.TIF"]) as source, rasterio.open(kept[f"{stem}_TOA.TIF"]) as toa:
+        dn, out = source.read(1), toa.read(1)
+        assert source.dtypes == ("float32",) and toa.dtypes == ("uint16",) and toa.offsets[0] == pytest.approx(-0.1)
+    valid = dn > 1001  # baseline 05.10: DN = 10000 rho + 1000, which is also how outputs are encoded
+    assert valid.mean() > 0.9 and np.abs(out[valid] - dn[valid]).max() <= 1
+    with rasterio.open(kept[f"{stem}_BRDF.TIF"]) as source:
+        final = pixels(run.product())["B04"]
+        assert np.array_equal(source.read(1)[final != 0], final[final != 0])
+
+
+def test_listing_writes_nothing(bench, s2_product):
+    run = bench(s2_product.path, "--no-run")
+    assert run.code == 0 and str(s2_product.path) in run.out and run.out.startswith("Tile: 31TFJ\n")
+    assert not run.archive.exists() and not run.wd.exists()
+
+
+def test_the_input_is_not_written_to(bench, damaged):
+    before = {path: path.stat().st_mtime_ns for path in damaged.rglob("*")}
+    assert bench(damaged, "--bands", "B04").code == 0
+    assert {path: path.stat().st_mtime_ns for path in damaged.rglob("*")} == before
+
+
+# ------------------------------------------------------------------------------------------------ again
+
+
+@pytest.fixture
+def twice(bench, s2_product, next_second):
+    """``twice(policy)`` -> (products after the first run, second run)."""
+
+    def make(policy, *more, **changes):
+        first = bench(s2_product.path, "--bands", "B04", if_exists=policy)
+        assert first.code == 0, first.err
+        before = first.products()
+        next_second()
+        return before, bench(s2_product.path, "--bands", "B04", *more, if_exists=policy, **changes)
+
+    return make
+
+
+def test_replace_leaves_the_new_product_alone(twice):
+    before, run = twice("replace")
+    assert run.code == 0 and len(run.products("L2H")) == len(run.products("L2F")) == 1
+    assert not set(before) & set(run.products())
+    assert not [name for name in run.left_behind() if "partial" in name]
+
+
+def test_an_old_product_that_cannot_be_removed_does_not_fail_the_new_one(bench, s2_product, next_second, monkeypatch):
+    first = bench(s2_product.path, "--bands", "B04").products()
+    next_second()
+
+    def refuse(source, destination, rename=os.rename):
+        if Path(source) in first:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(source))
+        rename(source, destination)
+
+    monkeypatch.setattr(os, "rename", refuse)
+    run = bench(s2_product.path, "--bands", "B04")
+    assert run.code == 0 and set(first) < set(run.products()) and len(run.products()) == 4
+    assert sum("cannot be removed (Permission denied)" in line for line in run.warnings()) == 2
+
+
+def test_replacing_takes_the_correlation_table_of_the_old_product_away(bench, s2_product, reference_image, next_second):
+    for _ in range(2):
+        run = bench(s2_product.path, "--bands", "B04", "--refImage", reference_image)
+        assert run.code == 0, run.err
+        next_second()
+    assert {path.name for path in run.tile.glob("QI/*")} == {f"{product.name}_CORREL.csv" for product in run.products()}
+
+
+def test_keep_both_leaves_two(twice):
+    before, run = twice("keep_both")
+    assert run.code == 0 and set(before) < set(run.products())
+    assert len(run.products("L2H")) == len(run.products("L2F")) == 2
+
+
+def test_skip_writes_nothing_when_the_configuration_is_the_same(twice):
+    before, run = twice("skip")
+    assert run.code == 0 and run.products() == before
+    assert " skipped " in run.out and "made before with the same configuration" in run.out
+    assert all(product.name in run.out for product in before)
+    assert {path.name for path in run.tile.iterdir() if path.is_dir()} == {product.name for product in before}
+
+
+def test_skip_makes_what_another_configuration_made_differently(twice):
+    before, run = twice("skip", gain=5000)
+    assert run.code == 0 and " done " in run.out
+    assert not set(before) & set(run.products()) and len(run.products("L2H")) == 1
+
+
+def test_skip_makes_bands_that_are_not_there_yet(twice):
+    _, run = twice("skip", "--bands", "B04,B03")
+    assert run.code == 0 and set(images(run.product())) == {"B03", "B04"}
+
+
+def test_force_makes_what_would_be_skipped(twice):
+    before, run = twice("skip", "--force")
+    assert run.code == 0 and not set(before) & set(run.products()) and len(run.products("L2H")) == 1
+
+
+# ------------------------------------------------------------------------------------------------ other inputs
+
+
+def test_a_zip_gives_the_pixels_of_the_folder(bench, module_bench, simulate):
+    options = {"cover": 0.04, "dx": 30.0}
+    zipped, folder = simulate(zipped=True, **options), simulate(**options)
+    assert zipped.path.suffix == ".zip" and folder.path.is_dir()
+    runs = [bench(zipped.path), module_bench()(folder.path)]
+    assert [run.code for run in runs] == [0, 0]
+    assert same_pixels(runs[0].product(), runs[1].product())
+    assert len(pixels(runs[0].product())) == 11
+
+
+def test_a_product_with_old_long_names_is_processed(bench, simulate):
+    old = simulate(baseline="02.04", long_names=True)
+    assert len(old.path.stem) == 78
+    run = bench(old.path)
+    assert run.code == 0, run.err
+    assert set(images(run.product())) == set(ALL_BANDS)
+    assert run.product().name.startswith("S2A_MSIL2H_20210602T104155_") and "_R008_T31TFJ_" in run.product().name
+
+
+def test_surface_reflectance_is_not_corrected_again(bench, simulate):
+    run = bench(simulate(level="L2A", sensor="S2B").path)
+    assert run.code == 0, run.err
+    for block in ("Atmcor", "InterCalibration"):
+        assert f"{block} not applied: Level-2A is surface reflectance already" in run.log
+    assert not {"Atmcor", "InterCalibration"} & set(lineage(run.product())) and "Nbar" in lineage(run.product())
+    assert set(images(run.product())) == set(ALL_BANDS)
+
+
+def test_surface_reflectance_passes_unchanged_when_nothing_adjusts_it(bench, simulate):
+    product = simulate(level="L2A", noise=0.0)
+    run = bench(product.path, "--bands", "B04", doNbar=False)
+    assert run.code == 0, run.err
+    (source,) = product.path.glob("GRANULE/*/IMG_DATA/R10m/*_B04_10m.jp2")
+    with rasterio.open(source) as file:
+        dn = file.read(1).astype(int)
+    ours = pixels(run.product())["B04"].astype(int)
+    both = (dn > 1001) & (ours != 0)  # baseline 05.10 has the encoding of outputs
+    assert both.mean() > 0.9 and np.abs(ours - dn)[both].max() <= 1
+
+
+@pytest.mark.parametrize(
+    ("sensor", "baseline", "expected"), [("S2B", "02.09", True), ("S2B", "05.10", False), ("S2A", "02.09", False)]
+)
+def test_old_products_of_sentinel2b_are_brought_to_the_scale_of_2a(bench, simulate, sensor, baseline, expected):
+    run = bench(simulate(sensor=sensor, baseline=baseline).path, "--bands", "B04")
+    assert run.code == 0, run.err
+    assert ("InterCalibration" in lineage(run.product())) is expected
+
+
+def test_intercalibration_changes_the_pixels_by_its_coefficient(module_bench, simulate):
+    """1.011 towards Sentinel-2A before baseline 04.00 (spec 07 section 3); such outputs still have an offset of 1000."""
+    product = simulate(sensor="S2B", baseline="02.09")
+    off = {"doAtmcor": False, "doNbar": False}
+    with_, without = (module_bench()(product.path, "--bands", "B04", doInterCalibration=on, **off) for on in (True, False))
+    ours, raw = (pixels(run.product())["B04"].astype(float) - 1000 for run in (with_, without))
+    use = raw > 500
+    assert use.mean() > 0.3 and np.abs(ours - 1.011 * raw)[use].max() < 1.02  # both were cut off to whole DN
+
+
+def test_a_cloudy_product_is_left_out_with_a_reason(bench, s2_product):
+    run = bench(s2_product.path, cloud_cover=1)
+    assert run.code == 0 and run.left_behind() == []
+    assert " skipped " in run.out and re.search(r"cloud cover \d+\.\d % > 1 %", run.out)
