@@ -261,7 +261,7 @@ def test_the_correlation_table_has_a_line_before_and_one_after_the_correction(ru
 def test_the_lineage_lists_the_blocks_in_the_order_of_the_specification(run):
     order = list(dict.fromkeys(lineage(run.product())))
     assert order == sorted(order, key=["Geometry", "Toa", "Atmcor", "Nbar", "Packager"].index)
-    assert set(order) == {"Geometry", "Toa", "Atmcor", "Nbar"}
+    assert set(order) == {"Geometry", "Toa", "Atmcor", "Nbar", "Packager"}
 
 
 # ------------------------------------------------------------------------------------------------ truth
