@@ -27,8 +27,10 @@ COARSE = 10
 SHIFT = 34.0, -41.0
 """East and north, metres: 0.34 and 0.41 of a 100 m pixel; displacements above 60 m are not trusted."""
 ATMOSPHERE = dict(aot=0.12, h2o=1.8, o3=0.335, pressure=1016.5, aot_gx=0.02)
-BANDS = ("B02", "B03", "B04", "B08", "B8A", "B11", "B12")
-"""Bands that all blocks adjust; there are no BRDF coefficients for B01 and the red edge."""
+ADJUSTED = ("B02", "B03", "B04", "B08", "B8A", "B11", "B12")
+NOT_ADJUSTED = ("B01", "B05", "B06", "B07")
+"""There are no BRDF coefficients for B01 and the red edge: the effect of view and sun stays in their reflectance."""
+BANDS = (*ADJUSTED, *NOT_ADJUSTED)
 SCALE, OFFSET = 1e-4, -0.1
 """Reflectance = DN * SCALE + OFFSET in L2H and L2F products."""
 CLEAR = 0
@@ -43,6 +45,12 @@ RUNS = {
     },
 }
 """Title of a run -> what differs from conf/config.ini."""
+WORTH_A_LOOK = {
+    "products": "*.SAFE",
+    "quicklooks": "*L2H*.SAFE/GRANULE/*/QI_DATA/*_QL_*.jpg",
+    "quality report": "*L2H*.SAFE/**/L2H_QUALITY.xml",
+}
+"""What a visitor may want to open -> where it is in the archive of a tile."""
 
 
 @dataclass(frozen=True)
@@ -84,8 +92,10 @@ def main() -> int:
         errors[title] = compare(results[title], out / "truth" / product.stem)
     console.print()
     console.print(truth_table(errors))
-    for path in worth_a_look(archive / "archive" / TILE):
-        console.print(f"  {shown(path)}", soft_wrap=True)
+    for title, pattern in WORTH_A_LOOK.items():
+        console.print(f"[bold]{title}[/bold]")
+        for path in sorted((out / "run1" / "archive" / TILE).glob(pattern)):
+            console.print(f"  {shown(path)}", soft_wrap=True)
     return 0
 
 
@@ -166,7 +176,9 @@ def on_grid(clear: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
 def truth_table(errors: dict[str, list[BandError]]) -> Table:
     table = Table(
         title="L2H minus truth, reflectance x 10⁴, clear pixels",
-        caption="RMSE is mostly the resampling by a fraction of a pixel (10 to 34), then sensor noise (6 to 8)",
+        caption="RMSE is mostly the resampling by a fraction of a pixel (10 to 34), then sensor noise (6 to 8).\n"
+        "The last four bands have no BRDF coefficients: what view and sun do to them stays in.",
+        caption_justify="left",
     )
     table.add_column("band")
     for title in errors:
@@ -175,14 +187,8 @@ def truth_table(errors: dict[str, list[BandError]]) -> Table:
     table.add_column("\npixels", justify="right")
     for rows in zip(*errors.values(), strict=True):
         figures = [text for row in rows for text in (f"{row.bias * 1e4:+.1f}", f"{row.rmse * 1e4:.1f}")]
-        table.add_row(rows[0].band, *figures, f"{rows[0].pixels}")
+        table.add_row(rows[0].band, *figures, f"{rows[0].pixels}", end_section=rows[0].band == ADJUSTED[-1])
     return table
-
-
-def worth_a_look(folder: Path) -> list[Path]:
-    """Products, quicklooks and reports in the archive of a tile."""
-    patterns = ("*.SAFE", "*L2H*.SAFE/GRANULE/*/QI_DATA/*_QL_*.jpg", "*L2H*.SAFE/**/L2H_QUALITY.xml")
-    return [path for pattern in patterns for path in sorted(folder.glob(pattern))]
 
 
 def shown(path: Path) -> str:
