@@ -24,6 +24,8 @@ from sen2like.packaging.writer import made_before
 from sen2like.pipeline import process
 from sen2like.products.model import Product
 from sen2like.products.registry import open_product
+from sen2like.raster.write import RasterFormat, write_layers, write_mask
+from sen2like.science.angles import to_stored
 
 log = logging.getLogger(__name__)
 
@@ -105,7 +107,22 @@ def _prepare(task: ProductTask, config: Config, product: Product, stop: Flag) ->
     )
     for notice in (*product.notices, *job.masks.notices, *job.angles.notices):
         job.warn(notice)
+    if task.intermediates:
+        _keep_auxiliary(job)
     return job
+
+
+def _keep_auxiliary(job: Job) -> None:
+    """Masks, angles and metadata of the input in the working folder, under the reference's names (spec 04 section 1)."""
+    masks, angles, plain = job.masks, job.angles, RasterFormat("GTIFF")
+    stored = to_stored(angles.degrees)
+    write_layers(job.workdir / "tie_points.tif", stored, angles.geobox, angles.names, scale=0.01, unit="degree")
+    write_mask(job.workdir / "valid_pixel_mask.tif", masks.valid.data, masks.valid.geobox, plain)
+    write_mask(job.workdir / "nodata_pixel_mask.tif", masks.data.data, masks.data.geobox, plain)
+    for kind, name in (("product", "MTD.xml"), ("tile", "MTD_TL.xml")):
+        text = job.product.document(kind)
+        if text is not None:
+            (job.workdir / name).write_bytes(text)
 
 
 def _bands(task: ProductTask, product: Product) -> tuple[str, ...]:

@@ -393,6 +393,18 @@ def test_intermediate_products_are_kept_with_the_suffixes_of_the_blocks(bench, p
         assert np.array_equal(source.read(1)[final != 0], final[final != 0])
 
 
+def test_intermediate_products_come_with_the_masks_and_angles_of_the_input(bench, s2_product):
+    run = bench(s2_product.path, "--intermediate-products", "--bands", "B01")
+    (work,) = run.wd.glob(f"*/31TFJ/{s2_product.path.name}")
+    with rasterio.open(work / "tie_points.tif") as angles, rasterio.open(work / "valid_pixel_mask.tif") as valid:
+        assert (angles.count, angles.shape, angles.dtypes[0]) == (28, (23, 23), "int16")
+        assert angles.descriptions[0] == "VAA_B01" and angles.descriptions[-1] == "SZA"
+        assert set(np.unique(valid.read(1))) == {0, 1}
+    with rasterio.open(work / "nodata_pixel_mask.tif") as data:
+        assert (data.read(1) == 1).all()
+    assert (work / "MTD_TL.xml").read_bytes() == next(s2_product.path.glob("GRANULE/*/MTD_TL.xml")).read_bytes()
+
+
 def test_listing_writes_nothing(bench, s2_product):
     run = bench(s2_product.path, "--no-run")
     assert run.code == 0 and str(s2_product.path) in run.out and run.out.startswith("Tile: 31TFJ\n")
