@@ -12,6 +12,7 @@ from sen2like.blocks.geometry_check import S2L_GeometryCheck
 from sen2like.blocks.intercalibration import S2L_InterCalibration
 from sen2like.blocks.nbar import S2L_Nbar
 from sen2like.blocks.packager import S2L_PackagerL2F, S2L_PackagerL2H
+from sen2like.blocks.sbaf import S2L_Sbaf
 from sen2like.blocks.toa import S2L_Toa
 from sen2like.config import Config
 from sen2like.errors import ConfigurationError
@@ -23,6 +24,7 @@ BLOCKS: tuple[type[S2L_Process], ...] = (
     S2L_InterCalibration,
     S2L_Atmcor,
     S2L_Nbar,
+    S2L_Sbaf,
     S2L_PackagerL2H,
     S2L_PackagerL2F,
 )

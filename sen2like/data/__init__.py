@@ -1,4 +1,4 @@
-"""Figures shipped with the software (sources in ``README.md``), read once: SMAC, BRDF and inter-calibration coefficients."""
+"""Figures shipped with the software (sources in ``README.md``), read once: SMAC, BRDF, SBAF and inter-calibration figures."""
 
 import csv
 from functools import cache
@@ -7,6 +7,7 @@ from importlib.resources import files
 from sen2like.errors import BlockError
 from sen2like.science import brdf, smac
 from sen2like.science.intercalibration import Adjustment
+from sen2like.science.sbaf import BandAdjustment
 
 OWN_SMAC_SENSORS = ("S2A", "S2B", "S2C", "LS8")
 
@@ -48,6 +49,11 @@ def intercalibration(mission: str, band: str, baseline: str) -> Adjustment | Non
     return next((row for row in _intercalibration() if row.covers(mission, band, number)), None)
 
 
+def band_adjustment(sensor: str, s2_band: str) -> BandAdjustment | None:
+    """Spectral adjustment of a sensor (``LS8``) to Sentinel-2A by Sentinel-2 band name; None: the band is not adjusted."""
+    return _sbaf().get((sensor, s2_band))
+
+
 def _smac_sensor(sensor: str) -> str | None:
     """The sensor whose rows serve `sensor`."""
     if sensor in OWN_SMAC_SENSORS:
@@ -76,6 +82,17 @@ def _brdf() -> dict[tuple[str, str], brdf.Coefficients]:
     return {
         (row["set"], row["s2_band"]): brdf.Coefficients(float(row["f_iso"]), float(row["f_geo"]), float(row["f_vol"]))
         for row in _rows("brdf_coefficients.csv")
+    }
+
+
+@cache
+def _sbaf() -> dict[tuple[str, str], BandAdjustment]:
+    numbers = ("published_slope", "published_offset", "ndvi_slope", "ndvi_offset")
+    return {
+        (row["sensor"], row["s2_band"]): BandAdjustment(
+            sensor=row["sensor"], s2_band=row["s2_band"], source=row["source"], **{n: float(row[n]) for n in numbers}
+        )
+        for row in _rows("sbaf.csv")
     }
 
 

@@ -381,7 +381,7 @@ def test_intermediate_products_are_kept_with_the_suffixes_of_the_blocks(bench, p
     (work,) = run.wd.glob(f"*/31TFJ/{s2_product.path.name}")
     stem = "T31TFJ_20210602T104155_B04"
     kept = {path.name: path for path in work.glob(f"{stem}_*")}
-    assert set(kept) == {f"{stem}_{suffix}.TIF" for suffix in ("REFRAMED", "TOA", "INTERCAL", "SURF", "BRDF")}
+    assert set(kept) == {f"{stem}_{suffix}.TIF" for suffix in ("REFRAMED", "TOA", "INTERCAL", "SURF", "BRDF", "SBAF")}
     assert np.array_equal(pixels(run.product())["B04"], pixels(plain.product())["B04"])
     with rasterio.open(kept[f"{stem}_REFRAMED.TIF"]) as source, rasterio.open(kept[f"{stem}_TOA.TIF"]) as toa:
         dn, out = source.read(1), toa.read(1)

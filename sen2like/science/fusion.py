@@ -1,0 +1,299 @@
+"""Fusion: Landsat at 10 or 20 m with the detail of past Sentinel-2 products (spec 06).
+
+With F_k the image of past product k, H_k the same brought to 30 m and enlarged again, and c_k the weights of a method,
+the fused image is enlarge(Landsat) + sum c_k (F_k - H_k) (section 6.3). F_k and H_k have the same weights, so only the
+detail F_k - H_k counts; it depends on the past product alone and a `Detail` serves every Landsat image of that grid.
+
+Everything is given rows at a time. Reflectance is float32; that of past products includes the DN offset, which cancels
+in the detail.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from datetime import date
+from fractions import Fraction
+
+import cv2
+import numpy as np
+
+from sen2like.science.resample import CoarseField, Shape, mask_rows, to_resolution
+
+PAST_GAIN = 10000
+"""DN per unit of reflectance of past products."""
+LIMIT = 1.0
+"""Landsat and the low-pass image are cut to -LIMIT ... LIMIT before they are enlarged (sections 4 and 6.3)."""
+CHECK_RANGE = (0.0001, 1.5)
+"""The auto-check compares reflectance cut to this range (section 7)."""
+LARGEST_COMPOSITION = 7
+"""Products that fit the bits 1 to 7 of a byte."""
+CHECK_STRIP_ROWS = 16
+"""Rows of the Landsat grid that the auto-check looks at together."""
+
+
+class Detail:
+    """D = F - H of one past product and band, with the pixels that may be used.
+
+    `dn`: uint16 of the band (y, x), 0 = no data. `low`: the same ground at the pixel size of Landsat, DN; see
+    :meth:`of_band`. `valid`: uint8 mask over the same ground at any pixel size, 0 = not clear; default all clear.
+    `protect`: no detail where one of the 8 neighbours is no data (not for a `low` that the product itself brought).
+    """
+
+    def __init__(self, dn: np.ndarray, low: np.ndarray, valid: np.ndarray | None = None, protect: bool = True):
+        if dn.ndim != 2 or dn.size == 0 or dn.dtype != np.uint16:
+            raise ValueError(f"DN of a past product must be uint16 in rows and columns, not {dn.dtype} of shape {dn.shape}")
+        if low.ndim != 2 or low.size == 0 or any(n > m for n, m in zip(low.shape, dn.shape, strict=True)):
+            raise ValueError(f"low-pass image of shape {low.shape} does not suit DN of shape {dn.shape}")
+        self.shape: Shape = dn.shape
+        self.low_shape: Shape = low.shape
+        self._dn = dn
+        self._valid = valid
+        self._protect = protect
+        self._low = CoarseField.cells(np.clip(_reflectance(low), -LIMIT, LIMIT), self.shape)
+
+    @classmethod
+    def of_band(
+        cls,
+        dn: np.ndarray,
+        resolution: float,
+        landsat_resolution: float = 30.0,
+        valid: np.ndarray | None = None,
+        pool: Executor | None = None,
+    ) -> Detail:
+        """The detail of a band of `resolution` (metres, 10 or 20), its low-pass image made by the threads of `pool`.
+
+        `ValueError`: pixels not smaller than those of Landsat, or what `to_resolution` refuses.
+        """
+        if not resolution < landsat_resolution:
+            raise ValueError(f"pixels of {resolution:g} m hold no detail that pixels of {landsat_resolution:g} m lack")
+        return cls(dn, to_resolution(dn, resolution, landsat_resolution, pool), valid)
+
+    def rows(self, start: int, stop: int) -> np.ndarray:
+        """Rows [start, stop) of F - H, reflectance float32; 0 without data and beside pixels without data."""
+        detail = _reflectance(self._dn[start:stop])
+        detail -= self._low.rows(start, stop)
+        first, last = max(0, start - 1), min(self.shape[0], stop + 1)
+        around = self._dn[first:last]
+        if around.size and around.min() == 0:
+            missing = (around == 0).view(np.uint8)
+            if self._protect:
+                missing = cv2.dilate(missing, np.ones((3, 3), np.uint8))
+            detail[missing[start - first : stop - first] != 0] = 0
+        return detail
+
+    def usable(self, start: int, stop: int) -> np.ndarray:
+        """Rows [start, stop) of where the product is clear and the band has data, bool.
+
+        The reference goes by the mask alone; where that calls a pixel without data clear, its fused image is black.
+        """
+        dn = self._dn[start:stop]
+        if self._valid is None:
+            return dn != 0
+        usable = mask_rows(self._valid, self.shape, start, stop) != 0
+        if dn.size and dn.min() == 0:
+            usable &= dn != 0
+        return usable
+
+
+def fractional_year(day: date) -> float:
+    """year + day of the year / days of that year; 1 January counts 1, so 31 December 2020 is 2021.0 (section 6.2)."""
+    days = (date(day.year + 1, 1, 1) - date(day.year, 1, 1)).days
+    return day.year + day.timetuple().tm_yday / days
+
+
+def extrapolation(first: date, second: date, target: date) -> float:
+    """w of X = X1 + w (X2 - X1) at `target`; not limited. `ValueError` when the two products are of one date."""
+    t1, t2, t = (fractional_year(day) for day in (first, second, target))
+    if t1 == t2:
+        raise ValueError(f"both past products are of {first:%Y-%m-%d}: there is no trend between them, use composite")
+    return (t - t1) / (t2 - t1)
+
+
+def composite_weights(usable: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """Weights, float32 of the masks' shape, of products in time order: 1 for the newest usable one, 0 for the others."""
+    weights: list[np.ndarray] = []
+    free: np.ndarray | None = None
+    for mask in reversed(usable):
+        mask = mask != 0
+        weights.append((mask if free is None else mask & free).astype(np.float32))
+        free = ~mask if free is None else free & ~mask
+    return weights[::-1]
+
+
+def predict_weights(usable: Sequence[np.ndarray], w: float) -> list[np.ndarray]:
+    """Weights of exactly two products, the older first: (1 - w, w) where both are usable, else 1 for the usable one."""
+    if len(usable) != 2:
+        raise ValueError(f"predict takes two past products, not {len(usable)}: give it the last two, or use composite")
+    older, newer = (mask != 0 for mask in usable)
+    both = older & newer
+    weights = [mask.astype(np.float32) for mask in (older, newer)]
+    weights[0][both] = 1 - w
+    weights[1][both] = w
+    return weights
+
+
+def composition(usable: Sequence[np.ndarray]) -> np.ndarray:
+    """Q, uint8: sum of 2^k over the usable products k = 1 (oldest), 2 ... (section 5); at most seven products."""
+    if not 1 <= len(usable) <= LARGEST_COMPOSITION:
+        raise ValueError(f"{len(usable)} past products: their composition can be told of 1 to {LARGEST_COMPOSITION}")
+    code = np.zeros(usable[0].shape, np.uint8)
+    for k, mask in enumerate(usable, start=1):
+        code |= (mask != 0).astype(np.uint8) << k
+    return code
+
+
+class Fusion:
+    """A Landsat band on the grid of past Sentinel-2 products.
+
+    `landsat`: reflectance (y, x), NaN = no data; `data`: uint8 mask over the same ground, 0 = no data; `details`: past
+    products, oldest first, all of one shape, which is that of the result; `w` of `extrapolation` chooses predict, None
+    composite. `nodata` is the value of the result without data. As in the reference, pixels of Landsat without data
+    count as 0 when their neighbours are interpolated (`landsat` is left alone).
+    """
+
+    def __init__(
+        self,
+        landsat: np.ndarray,
+        data: np.ndarray,
+        details: Sequence[Detail],
+        w: float | None = None,
+        nodata: float = 0.0,
+    ):
+        if not details:
+            raise ValueError("fusion needs at least one past product")
+        for detail in details:
+            if detail.shape != details[0].shape:
+                raise ValueError(f"past products differ in shape: {detail.shape} and {details[0].shape}")
+            if detail.low_shape != landsat.shape:
+                raise ValueError(f"Landsat of shape {landsat.shape} is not on the grid of past products, {detail.low_shape}")
+        if w is not None and len(details) != 2:
+            raise ValueError(f"predict takes two past products, not {len(details)}: give it the last two, or use composite")
+        if w is not None and not np.isfinite(w):
+            raise ValueError(f"the extrapolation factor is {w}: it must be a finite number")
+        self.shape = details[0].shape
+        self.details = tuple(details)
+        self.w = w
+        self.nodata = nodata
+        known = np.isfinite(landsat)
+        self._data = data
+        self._known = None if known.all() else known.view(np.uint8)
+        self._landsat = CoarseField.cells(
+            np.where(known, np.clip(landsat, -LIMIT, LIMIT), 0).astype(np.float32, copy=False), self.shape
+        )
+
+    def rows(self, start: int, stop: int) -> np.ndarray:
+        """Rows [start, stop) of the fused band, float32, not clipped."""
+        fused = self._landsat.rows(start, stop)
+        usable = [detail.usable(start, stop) for detail in self.details]
+        weights = composite_weights(usable) if self.w is None else predict_weights(usable, self.w)
+        for detail, weight in zip(self.details, weights, strict=True):
+            if weight.any():
+                part = detail.rows(start, stop)
+                part *= weight
+                fused += part
+        for mask in (self._data, self._known):
+            if mask is not None:
+                present = mask_rows(mask, self.shape, start, stop)
+                if present.size and present.min() == 0:
+                    fused[present == 0] = self.nodata
+        return fused
+
+    def composition(self, start: int, stop: int) -> np.ndarray:
+        """Rows [start, stop) of the QA image: which products the pixels could draw on."""
+        return composition([detail.usable(start, stop) for detail in self.details])
+
+
+@dataclass(frozen=True)
+class Check:
+    """How the fused band, brought back to the Landsat grid, agrees with the band before fusion (section 7)."""
+
+    difference: np.ndarray
+    """(before - fused) / before, float32, NaN without data."""
+    agrees: np.ndarray
+    """uint16: 1 where the absolute difference is below the threshold, else 0."""
+
+    def statistics(self) -> dict[str, float]:
+        """``max``, ``mean``, ``std``, ``min`` of the difference and ``agreeing``, percent of the pixels with data.
+
+        All NaN when no pixel has data.
+        """
+        known = self.difference[np.isfinite(self.difference)]
+        if not known.size:
+            return dict.fromkeys(("max", "mean", "std", "min", "agreeing"), float("nan"))
+        return {
+            "max": float(known.max()),
+            "mean": float(known.mean(dtype=np.float64)),
+            "std": float(known.std(dtype=np.float64)),
+            "min": float(known.min()),
+            "agreeing": 100.0 * float(np.count_nonzero(self.agrees)) / known.size,
+        }
+
+
+def auto_check(
+    landsat: np.ndarray,
+    data: np.ndarray,
+    fused_rows: Callable[[int, int], np.ndarray],
+    fused_shape: Shape,
+    threshold: float,
+    pool: Executor | None = None,
+) -> Check:
+    """Check of a fused band against the band before fusion.
+
+    `landsat` and `data` as for `Fusion`, but of one shape; `fused_rows(start, stop)` gives rows of the fused band, which
+    has `fused_shape` and any pixel size not above that of Landsat. Pixels are averaged by area over those that are not
+    NaN (the `nodata` to give `Fusion`), so that 20 m bands can be checked too; the reference stops with an error. Strips
+    run in the threads of `pool`.
+    """
+    if data.shape != landsat.shape:
+        raise ValueError(f"mask of shape {data.shape} does not fit the band of shape {landsat.shape}")
+    if any(n > m for n, m in zip(landsat.shape, fused_shape, strict=True)):
+        raise ValueError(f"fused band of shape {fused_shape} is coarser than the band before fusion, {landsat.shape}")
+    difference = np.empty(landsat.shape, np.float32)
+    ratio = Fraction(fused_shape[0], landsat.shape[0])
+    # rows of the coarse grid come in groups that begin on the edge of a fused row
+    group = ratio.denominator
+    step = -(-CHECK_STRIP_ROWS // group) * group
+
+    def one(start: int) -> None:
+        stop = min(start + step, landsat.shape[0])
+        fused = fused_rows(int(start * ratio), int(stop * ratio))
+        mean = np.clip(area_mean(fused, (stop - start, landsat.shape[1])), -1, 1)
+        before = np.clip(landsat[start:stop], *CHECK_RANGE)
+        difference[start:stop] = (before - np.clip(mean, *CHECK_RANGE)) / before
+
+    starts = range(0, landsat.shape[0], step)
+    if pool is None:
+        for start in starts:
+            one(start)
+    else:
+        for future in [pool.submit(one, start) for start in starts]:
+            future.result()
+    difference[data == 0] = np.nan
+    return Check(difference, (np.abs(difference) < threshold).astype(np.uint16))
+
+
+def area_mean(values: np.ndarray, shape: Shape) -> np.ndarray:
+    """Means over the pixels of a coarser grid over the same ground, weighted by area; float32.
+
+    NaN do not take part; NaN where there is nothing else.
+    """
+    unknown = np.isnan(values)
+    if not unknown.any():
+        return _area_mean(values, shape)
+    total = _area_mean(np.where(unknown, np.float32(0), values), shape)
+    share = _area_mean((~unknown).astype(np.float32), shape)
+    nothing = share < 1e-6
+    share[nothing] = np.nan
+    total /= share
+    return total
+
+
+def _area_mean(values: np.ndarray, shape: Shape) -> np.ndarray:
+    values = np.ascontiguousarray(values, np.float32)
+    return np.asarray(cv2.resize(values, (shape[1], shape[0]), interpolation=cv2.INTER_AREA)).reshape(shape)
+
+
+def _reflectance(dn: np.ndarray) -> np.ndarray:
+    return np.divide(dn, np.float32(PAST_GAIN), dtype=np.float32)
