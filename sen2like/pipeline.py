@@ -24,6 +24,9 @@ log = logging.getLogger(__name__)
 
 Emit = Callable[[StepDone], None]
 
+LAST_BANDS = 2
+"""Towards the end fewer bands are in flight than there are cores: the last ones are decoded with all of them."""
+
 
 def process(job: Job, blocks: list[S2L_Process], threads: Threads, emit: Emit, intermediates: bool = False) -> tuple[Path, ...]:
     """Run `blocks` over all bands of the job and publish its output products; returns their folders.
@@ -34,7 +37,7 @@ def process(job: Job, blocks: list[S2L_Process], threads: Threads, emit: Emit, i
     order = _order(job, first)
     try:
         with threads.strip_pool() as job.pool, threads.band_pool() as band_pool:
-            job.threads = max(1, threads.cores // threads.bands)
+            job.cores, job.threads = threads.cores, max(1, threads.cores // threads.bands)
             job.read_ahead(list(dict.fromkeys([*first, *order]))[: threads.bands + len(first)], band_pool)
             _each_block(job, blocks, "preprocess", emit)
             _all_bands(job, blocks, order, band_pool, emit, intermediates)
@@ -66,7 +69,7 @@ def _each_block(job: Job, blocks: list[S2L_Process], what: str, emit: Emit) -> N
 
 
 def _all_bands(job: Job, blocks: list[S2L_Process], order: list[str], pool: Executor, emit: Emit, intermediates: bool) -> None:
-    futures = [pool.submit(_one_band, job, blocks, band, emit, intermediates) for band in order]
+    futures = [pool.submit(_one_band, job, blocks, band, emit, intermediates, band in order[-LAST_BANDS:]) for band in order]
     done, waiting = wait(futures, return_when=FIRST_EXCEPTION)
     if any(not f.cancelled() and f.exception() for f in done):
         job.cancelled.set()  # bands still running stop at their next step
@@ -77,9 +80,9 @@ def _all_bands(job: Job, blocks: list[S2L_Process], order: list[str], pool: Exec
         raise next((e for e in errors if not isinstance(e, Cancelled)), errors[0])
 
 
-def _one_band(job: Job, blocks: list[S2L_Process], band: str, emit: Emit, intermediates: bool) -> None:
+def _one_band(job: Job, blocks: list[S2L_Process], band: str, emit: Emit, intermediates: bool, last: bool) -> None:
     start = time.perf_counter()
-    image: RowImage = job.read(band)
+    image: RowImage = job.read(band, threads=job.cores if last else job.threads)
     for block in blocks:
         job.check()
         with _named(block, band):

@@ -47,7 +47,9 @@ class Job:
     pool: Executor | None = None
     """Threads for strips of rows."""
     threads: int = 1
-    """Threads of one decoder or encoder."""
+    """Threads of one decoder or encoder while several bands are in flight."""
+    cores: int = 1
+    """Threads of one that works alone."""
     record: ProcessingRecord = field(default_factory=ProcessingRecord)
     writers: dict[str, ProductWriter] = field(default_factory=dict)
     """Output products being built, by level (``L2H``, ``L2F``)."""
@@ -66,19 +68,19 @@ class Job:
         for band in bands:
             self._ahead[band] = pool.submit(self._decode, band)
 
-    def read(self, band: str, keep: bool = False) -> Image:
-        """DN of a band. `keep`: somebody will ask for it once more; it is then not decoded a second time."""
+    def read(self, band: str, keep: bool = False, threads: int | None = None) -> Image:
+        """DN of a band. `keep`: somebody will ask for it once more; it is then not decoded a second time. `threads` decode it."""
         self.check()
         decoding = self._ahead.pop(band, None)
-        image = self._kept.pop(band, None) or (decoding.result() if decoding else self._decode(band))
+        image = self._kept.pop(band, None) or (decoding.result() if decoding else self._decode(band, threads))
         if keep:
             self._kept[band] = image
         return image
 
-    def _decode(self, band: str) -> Image:
+    def _decode(self, band: str, threads: int | None = None) -> Image:
         self.check()
         with self.record.timer("read"):
-            return self.product.read(band, self.threads)
+            return self.product.read(band, threads or self.threads)
 
     def reference_features(self, resolution: float) -> Features:
         """The reference image at `resolution` metres, prepared for matching; kept, since check and correction share it."""
