@@ -118,7 +118,7 @@ class ZipArchive(Container):
                 names = [n for n in archive.namelist() if not n.endswith("/") and not n.startswith(JUNK)]
         except (OSError, zipfile.BadZipFile) as error:
             raise ProductError(f"{self.path}: not a complete zip archive ({error}); fetch the product again") from error
-        return _without_top_folder(names)
+        return without_top_folder(names)
 
     def open(self, name: str) -> IO[bytes]:
         member = self._member(name)
@@ -153,7 +153,7 @@ def _without_zip(name: str) -> str:
     return name[:-4] if name.lower().endswith(".zip") else name
 
 
-def _without_top_folder(names: Iterable[str]) -> dict[str, str]:
+def without_top_folder(names: Iterable[str]) -> dict[str, str]:
     names = sorted(names)
     tops = {n.split("/", 1)[0] for n in names}
     if len(tops) == 1 and all("/" in n for n in names):

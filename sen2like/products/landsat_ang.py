@@ -6,11 +6,11 @@ The text is ODL: groups of ``KEY = VALUE``, a value in parentheses being a list 
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from sen2like.errors import MetadataError
+from sen2like.products.odl import Groups, parse_odl
 from sen2like.science.landsat_angles import BandGeometry, Direction, Rational, Sca
 
 _SCA_TERMS, _DIRECTION_TERMS = 4, 9
@@ -39,7 +39,7 @@ def parse_ang(text: bytes, label: str, bands: tuple[int, ...] | None = None) -> 
 
     `MetadataError` if the text is cut off, a group or value is missing, or a value is not a number.
     """
-    groups = _groups(text, label)
+    groups = parse_odl(text, label)
     header, projection = _Group.of(groups, "FILE_HEADER", label), _Group.of(groups, "PROJECTION", label)
     listed = tuple(int(n) for n in header.numbers("BAND_LIST"))
     wanted = listed if bands is None else bands
@@ -102,7 +102,7 @@ class _Group:
     prefix: str
 
     @classmethod
-    def of(cls, groups: Mapping[str, Mapping[str, str]], name: str, label: str, prefix: str = "") -> _Group:
+    def of(cls, groups: Groups, name: str, label: str, prefix: str = "") -> _Group:
         if name not in groups:
             raise MetadataError(f"{label}: no group {name}; the file is incomplete")
         return cls(name, groups[name], label, prefix)
@@ -142,33 +142,3 @@ class _Group:
     def pair(self, key: str) -> tuple[float, float]:
         first, second = self.numbers(key, 2)
         return first, second
-
-
-def _groups(text: bytes, label: str) -> dict[str, dict[str, str]]:
-    """Text of every value, by group and key; white space inside lists is kept out."""
-    groups: dict[str, dict[str, str]] = {}
-    inside: str | None = None
-    pending = ""
-    for line in text.decode("utf-8", "replace").splitlines():
-        statement = (pending + line).strip()
-        if statement.count("(") > statement.count(")"):
-            pending = statement + " "
-            continue
-        pending = ""
-        if statement == "END":
-            return groups
-        if not statement:
-            continue
-        key, equals, value = (part.strip() for part in statement.partition("="))
-        if not equals:
-            raise MetadataError(f"{label}: {statement[:60]!r} is not of the form KEY = VALUE; is it an ANG.txt file?")
-        if key == "GROUP":
-            inside = value
-            groups[inside] = {}
-        elif key == "END_GROUP":
-            inside = None
-        elif inside is None:
-            raise MetadataError(f"{label}: {key} stands outside of any group")
-        else:
-            groups[inside][key] = re.sub(r"\s+", "", value) if value.startswith("(") else value
-    raise MetadataError(f"{label}: the file ends without END; it is cut off, fetch it again")

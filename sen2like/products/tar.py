@@ -18,7 +18,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from sen2like.errors import ProductError
-from sen2like.products.container import Container, Folder, _without_top_folder, open_container
+from sen2like.products.container import Container, Folder, open_container, without_top_folder
 
 SUFFIXES = (".tar.gz", ".tgz", ".tar")
 _GZIP = b"\x1f\x8b"
@@ -49,7 +49,7 @@ class TarArchive(Container):
                 _check_end(self.path, archive.offset)
         except _DAMAGED as error:
             raise ProductError(f"{self.path}: not a complete tar archive ({error}); fetch the product again") from error
-        return _without_top_folder(names)
+        return without_top_folder(names)
 
     def open(self, name: str) -> IO[bytes]:
         """The whole file in memory: meant for metadata, images go through `gdal_path`."""

@@ -276,8 +276,8 @@ def test_an_angle_band_on_another_grid_is_reported(copied):
 @pytest.mark.parametrize(
     ("edit", "message"),
     [
-        (lambda t: t[: len(t) // 2], "cut off"),
-        (lambda t: "<html>no such file</html>", "KEY = VALUE"),
+        (lambda t: t[: len(t) // 2], "truncated"),
+        (lambda t: "<html>no such file</html>", "KEY = value"),
         (lambda t: t.replace("RPC_BAND04", "RPC_BAND44"), "no group RPC_BAND04"),
         (lambda t: t.replace("BAND04_SAT_X_NUM_COEF", "BAND04_OTHER"), "BAND04_SAT_X_NUM_COEF"),
         (lambda t: t.replace("BAND04_PIXEL_SIZE = ", "BAND04_PIXEL_SIZE = nan"), "BAND04_PIXEL_SIZE"),

@@ -6,7 +6,8 @@ import pytest
 from products.landsat_scene import Scene
 
 from sen2like.errors import MetadataError, ProductError
-from sen2like.products.landsat_mtl import Thermal, parse_mtl, parse_odl
+from sen2like.products.landsat_mtl import Thermal, parse_mtl
+from sen2like.products.odl import parse_odl
 
 KINDS = [(2, "L1TP"), (2, "L1GT"), (2, "L1GS"), (2, "L2SP"), (2, "L2SR"), (1, "L1TP"), (1, "L1GT"), (0, "L1T")]
 
