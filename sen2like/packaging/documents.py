@@ -34,7 +34,7 @@ def write_documents(folder: Path, product: OutputProduct, json_metadata: bool = 
         for problem in schemas.validate(xml, path):
             product.record.warn(f"{path}: {problem}")
     if json_metadata:
-        contents[_json(names.quality_report)] = quality.as_json(report)
+        contents[_json(names.quality_report)] = quality.as_json(report, product.record.warnings)
         contents[_json(names.tile_metadata)] = xmltree.as_json(tile_metadata)
         contents[_json(names.product_metadata)] = xmltree.as_json(product_metadata)
     for name, xsd in schemas.files(product.level, psd).items():

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from itertools import groupby
 
@@ -75,13 +76,13 @@ def validate_quality(xml: bytes) -> list[str]:
     return schemas.validate(xml, "quality report")
 
 
-def as_json(report: etree._Element) -> bytes:
-    """The values of a report as typed JSON: numbers, booleans and null instead of text and ``NONE``."""
+def as_json(report: etree._Element, warnings: Sequence[str] = ()) -> bytes:
+    """The values of a report as typed JSON, numbers, booleans and null instead of text and ``NONE``; and the run's warnings."""
     status = report.find(".//{*}report")
     lists = {}
     for checks in report.iterfind(".//{*}checkList"):
         lists[checks.findtext("{*}name")] = {v.get("name"): _typed(v.text) for v in checks.iterfind(".//{*}value")}
-    content = {"global_status": status.get("globalStatus"), "date": status.get("date"), **lists}
+    content = {"global_status": status.get("globalStatus"), "date": status.get("date"), "warnings": list(warnings), **lists}
     return json.dumps(content, indent=4, ensure_ascii=False, allow_nan=False).encode("utf-8")
 
 

@@ -304,6 +304,8 @@ def test_the_default_methods_give_red_to_a_dn_on_average(module_bench, simulate,
 
 def test_without_reference_the_product_stays_and_says_so(plain):
     assert any("no reference image: no co-registration" in line for line in plain.warnings())
+    report = json.loads(next(plain.product().glob("GRANULE/*/QI_DATA/*_QUALITY.json")).read_text())
+    assert any("no reference image" in warning for warning in report["warnings"])
     geometry = step(plain.product(), "Geometry")
     assert (geometry["dx"], geometry["dy"], geometry["reference"]) == (0, 0, None)
     assert quality(plain.product())["REF_IMAGE"] == "NONE"
