@@ -50,9 +50,6 @@ class S2L_GeometryKLT(S2L_Process):
     def process(self, job: Job, image: RowImage, band: str) -> RowImage:
         source = image if isinstance(image, Image) else image.computed(job.pool)
         shift, frame = job.record.shift, job.tile.geobox(source.resolution)
-        small = job.config.geometry.skip_small_shift * source.resolution
-        if abs(shift.dx) < small and abs(shift.dy) < small:
-            shift = Shift()
         if not shift and source.geobox == frame:
             return source
         return FramedImage.of(source, frame, shift.dx, shift.dy, job.record.timer(self.name()))
@@ -84,14 +81,11 @@ class S2L_GeometryKLT(S2L_Process):
             return Shift()
         job.record.set_quality(**klt.coregistration_quality(matches))
         dx, dy = matches.shift
-        log.info(
-            "%s: shift dx %+.3f m, dy %+.3f m from %d points (%d before outliers)",
-            job.product.name,
-            dx,
-            dy,
-            len(matches),
-            matches.total,
-        )
+        points = f"{len(matches)} points ({matches.total} before outliers)"
+        log.info("%s: shift dx %+.3f m, dy %+.3f m from %s", job.product.name, dx, dy, points)
+        if max(abs(dx), abs(dy)) < job.config.geometry.skip_small_shift * source.resolution:
+            log.info("%s: below skip_small_shift, so nothing is resampled", job.product.name)
+            return Shift()
         return Shift(dx, dy)
 
 

@@ -172,8 +172,12 @@ def test_small_shift_is_not_worth_resampling_when_the_option_says_so(make_job, r
     job = make_job("skip_small_shift=0.5", "max_shift=60", reference=reference_image)
     block = S2L_GeometryKLT()
     block.preprocess(job)
-    image = job.read("B04")
-    assert block.process(job, image, "B04") is image
+    # one decision for the product: no band is moved, and the lineage says so
+    assert not job.record.shift
+    assert job.record.lineage[0]["dx"] == job.record.lineage[0]["dy"] == 0
+    for band in ("B04", "B01"):
+        image = job.read(band)
+        assert block.process(job, image, band) is image
 
 
 def test_reference_band_that_the_product_lacks_is_named(make_job, reference_image):
