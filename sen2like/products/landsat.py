@@ -30,10 +30,11 @@ from sen2like.science.toa import Radiometry
 
 FAMILY = "Landsat 8/9 USGS"
 COLLECTION_NAME = re.compile(
-    r"L[COT]0[89]_(?P<level>L1TP|L1GT|L1GS|L2SP|L2SR)_(?P<path>\d{3})(?P<row>\d{3})_(?P<date>\d{8})_\d{8}_\d{2}_(?P<tier>T1|T2|RT)"
+    r"L[COT]0(?P<satellite>[89])_(?P<level>L1TP|L1GT|L1GS|L2SP|L2SR)_(?P<path>\d{3})(?P<row>\d{3})_(?P<date>\d{8})"
+    r"_(?P<generated>\d{8})_(?P<collection>\d{2})_(?P<tier>T1|T2|RT)"
 )
 """``LC08_L1TP_196030_20171130_20171207_02_T1``; date ``%Y%m%d``."""
-SCENE_NAME = re.compile(r"(?P<level>)L[COT][89](?P<path>\d{3})(?P<row>\d{3})(?P<date>\d{7})[A-Z]{3}\d{2}")
+SCENE_NAME = re.compile(r"(?P<level>)L[COT](?P<satellite>[89])(?P<path>\d{3})(?P<row>\d{3})(?P<date>\d{7})[A-Z]{3}\d{2}")
 """``LC81960302017318MTI00``, before collections; the name does not tell the level; date ``%Y%j``."""
 NAMES = ((COLLECTION_NAME, "%Y%m%d"), (SCENE_NAME, "%Y%j"))
 """Patterns of product names and the form of their date, for the table of families."""

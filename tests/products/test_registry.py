@@ -32,7 +32,28 @@ def test_a_name_tells_family_level_tile_and_date(name, level, tile, date):
 
 
 @pytest.mark.parametrize(
-    "name", ["LC08_L1TP_196030_20171114_20200902_02_T1", L1C.replace("S2A", "S2E"), f"x{L1C}", "31TFJ", ""]
+    ("name", "expected"),
+    [
+        (L1C, {"satellite": "S2A", "sensor": "S2", "orbit": 8, "baseline": 500, "generated": datetime(2023, 10, 14, 20, 39, 7)}),
+        ("S2A_OPER_PRD_MSIL1C_PDMC_20160806T223230_R010_V20160806T142022_20160806T142022.SAFE",
+         {"satellite": "S2A", "orbit": 10, "baseline": None, "generated": datetime(2016, 8, 6, 22, 32, 30)}),
+        ("LC08_L1TP_196030_20171106_20171121_01_T1",
+         {"satellite": "LS8", "sensor": "L8", "level": "L1TP", "path": 196, "row": 30, "collection": 1, "tier": "T1",
+          "date": datetime(2017, 11, 6), "generated": datetime(2017, 11, 21), "tile": None}),
+        ("LC09_L2SP_196030_20221106_20230902_02_RT.tar",
+         {"satellite": "LS9", "sensor": "L9", "level": "L2SP", "collection": 2, "tier": "RT"}),
+        ("LO08_L1GT_090084_20210822_20210827_01_T2.tar.gz", {"level": "L1GT", "path": 90, "row": 84, "tier": "T2"}),
+        ("LC81960302017318MTI00", {"satellite": "LS8", "level": "", "path": 196, "row": 30, "date": datetime(2017, 11, 14),
+                                   "collection": None, "tier": None, "generated": None}),
+    ],
+)  # fmt: skip
+def test_a_name_tells_the_identity_of_the_acquisition(name, expected):
+    found = recognise_name(name)
+    assert {key: getattr(found, key) for key in expected} == expected
+
+
+@pytest.mark.parametrize(
+    "name", ["LE07_L1TP_196030_20171114_20200902_02_T1", L1C.replace("S2A", "S2E"), f"x{L1C}", "31TFJ", ""]
 )
 def test_names_of_no_known_family_are_not_recognised(name):
     assert recognise_name(name) is None
@@ -83,8 +104,8 @@ def test_a_folder_of_products_lists_its_candidates(product):
         recognise(product.parent)
 
 
-def test_anything_else_is_not_a_sentinel_2_product(tmp_path):
-    with pytest.raises(ProductError, match="not a Sentinel-2 product"):
+def test_anything_else_is_no_product(tmp_path):
+    with pytest.raises(ProductError, match="not a Sentinel-2 or Landsat 8/9 product"):
         open_product(tmp_path)
 
 
