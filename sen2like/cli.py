@@ -22,7 +22,7 @@ from sen2like.config import Config, default_configuration, load
 from sen2like.config.generate import effective_ini
 from sen2like.console import Narrator, listing, summary
 from sen2like.errors import ConfigurationError, Sen2LikeError, UsageError
-from sen2like.events import Listed, ProductFinished
+from sen2like.events import Listed, ProductFinished, RunStarted
 from sen2like.request import LANDSAT_NATIVE_BANDS, S2_BANDS, ListFormat, Request
 
 log = logging.getLogger(__name__)
@@ -139,13 +139,20 @@ def _configuration(given: dict[str, Any], mode: str | None) -> Config:
 def _follow(request: Request, config: Config) -> int:
     """Run, tell the events as they come, and say at the end what became of each product."""
     from sen2like.orchestrator import run  # here, so that --help and wrong words answer at once
+    from sen2like.report.collect import RunReport
+    from sen2like.report.command import write
 
+    report = RunReport(config, [PROG, *sys.argv[1:]])
+    run_dir: Path | None = None
     results: list[ProductFinished] = []
     listed: list[Listed] = []
     try:
         with _sigterm_raises(), Narrator() as narrator, _closing(run(request, config)) as events:
             for event in events:
                 narrator.tell(event)
+                report.add(event)
+                if isinstance(event, RunStarted):
+                    run_dir = event.run_dir
                 if isinstance(event, ProductFinished):
                     results.append(event)
                 elif isinstance(event, Listed):
@@ -155,6 +162,9 @@ def _follow(request: Request, config: Config) -> int:
             print(listing(listed, request.list_format))
         elif results:
             print(summary(results))
+        if run_dir is not None:  # also of a run that was broken off
+            run_dir.mkdir(parents=True, exist_ok=True)  # cleared at the end of a good run
+            log.info("report: %s", write(report.report(), run_dir)[1])
     return _exit_code(results, listed, request)
 
 

@@ -24,6 +24,13 @@ class Candidate:
 
 
 @dataclass(frozen=True)
+class RunStarted:
+    """The run has begun; `run_dir` holds its log, and at its end its report."""
+
+    run_dir: Path
+
+
+@dataclass(frozen=True)
 class Listed:
     """The candidates of a tile, in processing order."""
 
@@ -60,6 +67,8 @@ class ProductFinished:
     reason: str = ""
     """Why it failed or was skipped: block, band and cause."""
     record: ProcessingRecord | None = field(default=None, repr=False)
+    peak_memory_mb: float | None = None
+    """Largest resident memory of the process meanwhile, 10**6 bytes."""
 
 
 @dataclass(frozen=True)
@@ -68,4 +77,4 @@ class RunFinished:
     seconds: float
 
 
-Event = Listed | ProductStarted | StepDone | ProductFinished | RunFinished
+Event = RunStarted | Listed | ProductStarted | StepDone | ProductFinished | RunFinished

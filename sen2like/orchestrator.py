@@ -21,7 +21,7 @@ from sen2like.auxiliary.reference import check_reference, reference_path
 from sen2like.blocks.registry import check_available
 from sen2like.config import Config
 from sen2like.errors import ConfigurationError, UsageError
-from sen2like.events import Candidate, Event, Listed, ProductFinished, RunFinished
+from sen2like.events import Candidate, Event, Listed, ProductFinished, RunFinished, RunStarted
 from sen2like.grid import mgrs
 from sen2like.logs import also_to
 from sen2like.packaging.writer import remove_leftovers
@@ -70,6 +70,7 @@ def run(request: Request, config: Config) -> Iterator[Event]:
     keep = request.keep or request.debug or request.intermediate_products
     try:
         with also_to(run_dir / "sen2like.log"):
+            yield RunStarted(run_dir)
             yield listed
             for event in _events_of(task, config):
                 keep = keep or (isinstance(event, ProductFinished) and event.status == "failed")

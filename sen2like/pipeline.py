@@ -99,7 +99,7 @@ def _keep_intermediate(job: Job, block: S2L_Process, image: RowImage, band: str)
     image = image if isinstance(image, Image) else image.computed(job.pool)
     path = job.workdir / (Path(job.product.bands[band].path).stem + str(block.suffix))
     fmt = RasterFormat("GTIFF")
-    if not block.pixelwise:
+    if image.nodata is not None:
         write_image(path, image.data.astype(np.float32, copy=False), image.geobox, fmt, nodata=0)
         return image
     out = job.config.output_format

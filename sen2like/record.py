@@ -48,7 +48,19 @@ class ProcessingRecord:
     """Seconds spent per step (``read``, ``Toa``, ``encode`` ...), added over all threads."""
     correlation: list[dict] = field(default_factory=list)
     """One row per matching run: statistics of the KLT points (metres), for the correlation table."""
+    derived_from: list[str] = field(default_factory=list)
+    """Names of further inputs of all outputs of the product: the stitched neighbours."""
+    fused_from: list[str] = field(default_factory=list)
+    """Names of the past products whose detail fusion put into L2F."""
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def __getstate__(self) -> dict:
+        """Locks do not travel between processes."""
+        return {name: value for name, value in self.__dict__.items() if name != "_lock"}
+
+    def __setstate__(self, state: dict) -> None:
+        self.__dict__.update(state)
+        self._lock = threading.Lock()
 
     def set_quality(self, **values: object) -> None:
         """Values of the quality report; what a block sets wins over what the input's own report said."""
@@ -66,6 +78,18 @@ class ProcessingRecord:
         with self._lock:
             if message not in self.warnings:
                 self.warnings.append(message)
+
+    def add_input(self, name: str) -> None:
+        """A further input product, such as the stitched neighbour: every output is derived from it."""
+        with self._lock:
+            if name not in self.derived_from:
+                self.derived_from.append(name)
+
+    def add_reference(self, name: str) -> None:
+        """A past product that fusion took detail from: L2F is derived from it."""
+        with self._lock:
+            if name not in self.fused_from:
+                self.fused_from.append(name)
 
     def timer(self, step: str) -> Timer:
         with self._lock:

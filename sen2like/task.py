@@ -6,23 +6,25 @@ A task needs nothing but its own values and the configuration, so that it can ru
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event as Flag
 
-from sen2like.blocks.base import Cancelled, Job
+from sen2like.blocks.base import Cancelled, Job, Partner
 from sen2like.blocks.packager import configuration_hash
 from sen2like.blocks.registry import chain
 from sen2like.config import Config
-from sen2like.errors import ProductError, Sen2LikeError, UsageError
+from sen2like.errors import ConfigurationError, ProductError, Sen2LikeError, UsageError
 from sen2like.events import Event, ProductFinished, ProductStarted
+from sen2like.execution.memory import PeakMemory
 from sen2like.execution.threads import Threads
 from sen2like.grid.mgrs import MGRSTile
 from sen2like.packaging.names import ProductNames
+from sen2like.packaging.output import image_key
 from sen2like.packaging.writer import made_before
 from sen2like.pipeline import process
-from sen2like.products.model import Product
+from sen2like.products.model import Angles, Masks, Product
 from sen2like.products.registry import open_product
 from sen2like.raster.write import RasterFormat, write_layers, write_mask
 from sen2like.science.angles import to_stored
@@ -43,7 +45,9 @@ class ProductTask:
     reference: Path | None = None
     """Geometric reference image."""
     bands: tuple[str, ...] | None = None
-    """Sentinel-2 names; None: all."""
+    """Names by which bands are asked for; None: all."""
+    partners: tuple[Path, ...] = ()
+    """Further scenes of the same pass, those that add most first."""
     intermediates: bool = False
     parallelize_bands: bool = False
     debug: bool = False
@@ -55,6 +59,12 @@ def run_task(task: ProductTask, config: Config, emit: Emit, stop: Flag) -> Produ
 
     A failure is a result, not an exception; only a `UsageError` (the request was wrong, not the product) is raised.
     """
+    with PeakMemory() as peak:
+        finished = _run_task(task, config, emit, stop)
+    return replace(finished, peak_memory_mb=peak.mb)
+
+
+def _run_task(task: ProductTask, config: Config, emit: Emit, stop: Flag) -> ProductFinished:
     start = time.monotonic()
     name = task.path.name
     record = None
@@ -63,7 +73,8 @@ def run_task(task: ProductTask, config: Config, emit: Emit, stop: Flag) -> Produ
         return ProductFinished(task.tile.id, name, status, time.monotonic() - start, outputs, reason, record)
 
     try:
-        product = open_product(task.path, task.tile)
+        extracted = task.run_dir / "extracted"
+        product = open_product(task.path, task.tile, extracted)
         name = product.name
         reason = _too_cloudy(product, config) or _already_made(task, config, product)
         if reason:
@@ -94,6 +105,7 @@ def _prepare(task: ProductTask, config: Config, product: Product, stop: Flag) ->
     workdir = task.run_dir / task.tile.id / product.name
     workdir.mkdir(parents=True)
     bands = _bands(task, product)
+    masks, angles = _masks_and_angles(config, product, task.tile)
     job = Job(
         product=product,
         tile=task.tile,
@@ -101,15 +113,36 @@ def _prepare(task: ProductTask, config: Config, product: Product, stop: Flag) ->
         bands=bands,
         workdir=workdir,
         reference=task.reference,
-        masks=product.read_masks(_auxiliary_scl(config, product, task.tile)),
-        angles=product.read_angles(config.nbar.angles),
+        masks=masks,
+        angles=angles,
         cancelled=stop,
     )
     for notice in (*product.notices, *job.masks.notices, *job.angles.notices):
         job.warn(notice)
+    if product.sensor != "S2" and not config.processing.doGeometry:
+        raise ConfigurationError(f"doGeometry = False: {product.name} has to be put on the grid of the tile; set it to True")
+    if config.processing.doStitching:
+        job.partners = _partners(task, config, job)
     if task.intermediates:
         _keep_auxiliary(job)
     return job
+
+
+def _masks_and_angles(config: Config, product: Product, tile: MGRSTile) -> tuple[Masks, Angles]:
+    masks = product.read_masks(_auxiliary_scl(config, product, tile), config.masks.landsat_quality)
+    return masks, product.read_angles(config.nbar.angles)
+
+
+def _partners(task: ProductTask, config: Config, job: Job) -> list[Partner]:
+    """Further scenes of the pass, ready to be stitched; one that cannot be used is left out with a warning."""
+    found = []
+    for path in task.partners:
+        try:
+            product = open_product(path, task.tile, task.run_dir / "extracted")
+            found.append(Partner(product, *_masks_and_angles(config, product, task.tile)))
+        except Sen2LikeError as e:
+            job.warn(f"goes on without its neighbour {path.name}: {e}")
+    return found
 
 
 def _keep_auxiliary(job: Job) -> None:
@@ -131,18 +164,20 @@ def _bands(task: ProductTask, product: Product) -> tuple[str, ...]:
         if not product.bands:
             raise ProductError(f"{product.name}: none of its band files exists")
         return tuple(product.bands)
-    by_output_name = {band.output_name: band.name for band in product.bands.values()}
-    missing = [name for name in task.bands if name not in by_output_name]
+    by_name = {band.request_name: band.name for band in product.bands.values()}
+    missing = [name for name in task.bands if name not in by_name]
+    if len(missing) == len(task.bands) or any(name in product.missing_names for name in missing):
+        raise ProductError(f"{product.name} has no band {', '.join(missing)}; it has {', '.join(by_name)}")
     if missing:
-        raise ProductError(f"{product.name} has no band {', '.join(missing)}; it has {', '.join(by_output_name)}")
-    return tuple(name for output, name in by_output_name.items() if output in task.bands)
+        log.info("%s: the sensor has no band %s", product.name, ", ".join(missing))
+    return tuple(name for wanted, name in by_name.items() if wanted in task.bands)
 
 
 def _auxiliary_scl(config: Config, product: Product, tile: MGRSTile) -> str | None:
     """Scene classification of ``scl_dir`` for a Level-1 product (spec 04 section 2.4); None when there is none."""
     folder = config.directories.scl_dir
-    if not folder or product.is_level2:
-        return None
+    if not folder or product.is_level2 or product.sensor != "S2":
+        return None  # a Landsat product has a quality band of its own
     path = Path(folder) / tile.id / f"T{tile.id}_{product.datatake_start:%Y%m%dT%H%M%S}_SCL_60m.tif"
     if path.exists():
         return str(path)
@@ -163,7 +198,8 @@ def _already_made(task: ProductTask, config: Config, product: Product) -> str | 
         return None
     on = config.processing
     levels = {"L2H": on.doPackagerL2H, "L2F": on.doPackagerL2F and on.doFusion}
-    bands = [product.bands[name].output_name for name in _bands(task, product)]
+    own = [product.bands[name] for name in _bands(task, product)]
+    bands = [image_key(band.output_name, band.native, product.sensor) for band in own]
     digest = configuration_hash(config, task.reference)
     found = []
     for level in (level for level, wanted in levels.items() if wanted):

@@ -62,6 +62,8 @@ class Answer:
     """Entries that are no products of a known family."""
     error: str = ""
     """Not empty: the source could not be read (``unreachable ...``); what `found` holds may be incomplete."""
+    notice: str = ""
+    """What the user should be told although the search goes on: a folder that does not exist."""
 
 
 @dataclass(frozen=True)

@@ -71,6 +71,8 @@ class S2L_Atmcor(PixelwiseProcess):
 
     def kernel(self, job: Job, band: str, image: RowImage) -> Kernel | None:
         product, atmosphere, method = job.product, self.atmosphere, job.config.atmcor.smac
+        if product.bands[band].kind == "thermal":
+            return None
         coefficients = smac_coefficients(product.sensor_name, band)
         geometry = {"sza": product.sun_zenith, "saa": product.sun_azimuth, "vza": 0.0, "vaa": 0.0}
         air = {"aot": atmosphere.aot550, "h2o": atmosphere.water_vapour, "o3": atmosphere.ozone, "pressure": atmosphere.pressure}

@@ -11,6 +11,10 @@ from pathlib import Path
 from threading import Event, Lock
 from typing import ClassVar
 
+import numpy as np
+from odc.geo.geobox import GeoBox
+
+from sen2like.auxiliary.past_products import PastProduct
 from sen2like.auxiliary.reference import load_reference
 from sen2like.config import Config
 from sen2like.errors import BlockError, Sen2LikeError
@@ -20,7 +24,7 @@ from sen2like.packaging.quicklooks import Previews
 from sen2like.packaging.writer import ProductWriter
 from sen2like.products.model import Angles, Masks, Product
 from sen2like.raster.image import Image, Kernel, RowImage
-from sen2like.record import ProcessingRecord
+from sen2like.record import ProcessingRecord, Shift
 from sen2like.science.klt import Features
 
 log = logging.getLogger(__name__)
@@ -28,6 +32,42 @@ log = logging.getLogger(__name__)
 
 class Cancelled(Sen2LikeError):
     """The run was asked to stop."""
+
+
+@dataclass
+class Partner:
+    """A second scene of the same pass that fills the tile where the product has no data."""
+
+    product: Product
+    masks: Masks
+    angles: Angles
+    shift: Shift = field(default_factory=Shift)
+    """Its own displacement, removed."""
+
+
+@dataclass(frozen=True)
+class FusionPlan:
+    """What Landsat is fused with, and how."""
+
+    products: tuple[PastProduct, ...]
+    """Oldest first."""
+    method: str
+    """``composite`` or ``predict``."""
+    w: float | None
+    """Of predict; see `sen2like.science.fusion.extrapolation`."""
+
+
+@dataclass(frozen=True)
+class FusionCheck:
+    """How a fused band agrees with the band before fusion (spec 06 section 7), on the grid of Landsat."""
+
+    band: str
+    """Sentinel-2 name"""
+    agrees: np.ndarray
+    """uint16: 1 where the relative difference is below the threshold, else 0."""
+    difference: np.ndarray
+    """(before - fused) / before, float32, NaN without data."""
+    geobox: GeoBox
 
 
 @dataclass
@@ -44,6 +84,8 @@ class Job:
     """Geometric reference image."""
     masks: Masks
     angles: Angles
+    partners: list[Partner] = field(default_factory=list)
+    """Further scenes of the same pass, those that add most first."""
     pool: Executor | None = None
     """Threads for strips of rows."""
     threads: int = 1
@@ -57,6 +99,8 @@ class Job:
     """Reduced bands for the pictures of each output product, by level."""
     encoded: dict[str, tuple[RowImage, WrittenImage]] = field(default_factory=dict)
     """By band: the image L2H was given and the file it became, so that L2F need not encode the same image again."""
+    fusion: FusionPlan | None = None
+    fusion_check: FusionCheck | None = None
     cancelled: Event = field(default_factory=Event)
     _ahead: dict[str, Future[Image]] = field(default_factory=dict, repr=False)
     _kept: dict[str, Image] = field(default_factory=dict, repr=False)
@@ -110,7 +154,7 @@ class Job:
 
     def band_of(self, s2_name: str) -> str | None:
         """The product's own name of the band with that Sentinel-2 name; None when it has none."""
-        return next((b.name for b in self.product.bands.values() if b.s2_name == s2_name), None)
+        return self.product.band_of(s2_name)
 
 
 class S2L_Process(ABC):

@@ -1,17 +1,23 @@
 """S2L_GeometryKLT: the tile's frame, and co-registration to its reference image; spec 05 sections 5-7."""
 
 import logging
+import math
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
-from sen2like.blocks.base import Job, S2L_Process
-from sen2like.errors import BlockError
-from sen2like.products.model import Masks
-from sen2like.raster.framed import FramedImage, frame_mask
+import numpy as np
+
+from sen2like.blocks.base import Cancelled, Job, Partner, S2L_Process
+from sen2like.errors import BlockError, ProductError, Sen2LikeError
+from sen2like.grid.mgrs import TILE_SIZE_M, MGRSTile
+from sen2like.products.model import Angles, Masks, Product
+from sen2like.raster.framed import FramedImage, frame_mask, frame_nearest
 from sen2like.raster.image import Image, RowImage
 from sen2like.raster.read import read_geobox
 from sen2like.record import Shift
 from sen2like.science import klt
+from sen2like.science.angles import fill_nearest
 from sen2like.science.klt import Matches
 
 log = logging.getLogger(__name__)
@@ -22,7 +28,10 @@ Landsat's (spec 05 section 12.3)."""
 
 
 class S2L_GeometryKLT(S2L_Process):
-    """One shift for the whole product, measured on the reference band, applied to every band and mask in one interpolation."""
+    """One shift for the whole product, measured on the reference band, applied to every band and mask in one interpolation.
+
+    Neighbours that will be stitched are placed likewise, each by its own shift.
+    """
 
     switch = "doGeometry"
     order = 10
@@ -36,65 +45,131 @@ class S2L_GeometryKLT(S2L_Process):
     def reads_first(self, job: Job) -> tuple[str, ...]:
         if not job.config.geometry.doMatchingCorrection or job.reference is None:
             return ()
-        return (matching_band(job, job.config.geometry.reference_band),)
+        return (matching_band(job.product, job.config.geometry.reference_band),)
 
     def preprocess(self, job: Job) -> None:
-        shift = self._estimate(job) if job.config.geometry.doMatchingCorrection else Shift()
-        job.record.shift = shift
-        frame = job.tile.geobox(job.masks.data.resolution)
-        job.masks = Masks(
-            frame_mask(job.masks.valid, frame, shift.dx, shift.dy), frame_mask(job.masks.data, frame, shift.dx, shift.dy)
-        )
+        matches: list[Matches | None] = []
+        shift = job.record.shift = self._shift(job, job.product, job.masks, matches)
+        job.masks = framed_masks(job.masks, job.tile, shift)
+        if not job.masks.data.data.any():
+            raise ProductError(f"{job.product.name} has no data on tile {job.tile.id}; choose a tile that it covers")
+        job.angles = framed_angles(job.angles, job.tile)
+        for partner in list(job.partners):
+            self._place(job, partner, matches)
+        if matches and matches[0] is not None:
+            job.record.set_quality(**klt.coregistration_quality(*matches))
         job.record.applied("Geometry", dx=shift.dx, dy=shift.dy, reference=job.reference.name if job.reference else None)
 
     def process(self, job: Job, image: RowImage, band: str) -> RowImage:
         source = image if isinstance(image, Image) else image.computed(job.pool)
-        shift, frame = job.record.shift, job.tile.geobox(source.resolution)
-        if not shift and source.geobox == frame:
-            return source
-        return FramedImage.of(source, frame, shift.dx, shift.dy, job.record.timer(self.name()))
+        return framed(job, source, job.record.shift)
 
-    def _estimate(self, job: Job) -> Shift:
+    def _place(self, job: Job, partner: Partner, matches: list[Matches | None]) -> None:
+        """Masks, angles and shift of a second scene; it is left out when it cannot be used."""
+        try:
+            found = self._shift(job, partner.product, partner.masks, matches)
+            partner.shift = found or job.record.shift  # scenes of one pass share it (spec 05 section 12.10)
+            partner.masks = framed_masks(partner.masks, job.tile, partner.shift)
+            partner.angles = framed_angles(partner.angles, job.tile)
+        except Cancelled:
+            raise
+        except Sen2LikeError as e:
+            job.partners.remove(partner)
+            job.warn(f"goes on without its neighbour {partner.product.name}: {e}")
+
+    def _shift(self, job: Job, product: Product, masks: Masks, matches: list[Matches | None]) -> Shift:
         """Displacement to remove; none, with a warning that says why, when it cannot be known well."""
+        if not job.config.geometry.doMatchingCorrection:
+            return Shift()
+        if product.refined and not job.config.geometry.force_geometric_correction:  # a partner: the product itself declines
+            matches.append(None)
+            return Shift()
         if job.reference is None:
-            job.warn(f"tile {job.tile.id} has no reference image: no co-registration")
+            if product is job.product:
+                job.warn(f"tile {job.tile.id} has no reference image: no co-registration")
             return Shift()
-        band = matching_band(job, job.config.geometry.reference_band)
-        with ThreadPoolExecutor(1, thread_name_prefix="reference") as aside:  # while the band is being decoded
-            resolution = read_geobox(job.product.bands[band].path).resolution.x
-            preparing = aside.submit(job.reference_features, resolution)
-            source = job.read(band, keep=band in job.bands)
-            features = preparing.result()
-        frame = job.tile.geobox(source.resolution)
-        framed = FramedImage.of(source, frame, 0, 0, job.record.timer(self.name()))
-        dn = source.data if framed.framing.is_copy(source.data) else framed.computed(job.pool).data
-        mask = frame_mask(job.masks.valid, job.tile.geobox(job.masks.valid.resolution), 0, 0)
-        matches = klt.match(features, dn, mask.data, source.resolution, pool=job.pool)
-        features.forget_pixels()  # the check after correction needs the points only
-        record_matches(job, matches, job.product.bands[band].path)
-        (job.workdir / "KLT.csv").write_text(matches.csv())
-        limit = job.config.geometry.max_shift or MAX_SHIFT_PIXELS.get(job.product.sensor, 6) * source.resolution
-        refusal = klt.accept(matches, dn.shape, limit, job.config.geometry.min_points)
+        found, resolution = self._match(job, product, masks)
+        limit = job.config.geometry.max_shift or MAX_SHIFT_PIXELS.get(product.sensor, 6) * resolution
+        limit = min(limit, product.reach * resolution)
+        frame = job.tile.geobox(resolution)
+        refusal = klt.accept(found, (frame.shape.y, frame.shape.x), limit, job.config.geometry.min_points)
         if refusal:
-            job.warn(f"co-registration rejected, the product stays where it is: {refusal}")
-            job.record.set_quality(SHIFT_REJECTED=True)
+            whose = "the product" if product is job.product else f"its neighbour {product.name}"
+            job.warn(f"co-registration rejected, {whose} stays where it is: {refusal}")
+            matches.append(None)
+            if product is job.product:
+                job.record.set_quality(SHIFT_REJECTED=True)
             return Shift()
-        job.record.set_quality(**klt.coregistration_quality(matches))
-        dx, dy = matches.shift
-        points = f"{len(matches)} points ({matches.total} before outliers)"
-        log.info("%s: shift dx %+.3f m, dy %+.3f m from %s", job.product.name, dx, dy, points)
-        if max(abs(dx), abs(dy)) < job.config.geometry.skip_small_shift * source.resolution:
-            log.info("%s: below skip_small_shift, so nothing is resampled", job.product.name)
+        matches.append(found)
+        dx, dy = found.shift
+        points = f"{len(found)} points ({found.total} before outliers)"
+        log.info("%s: shift dx %+.3f m, dy %+.3f m from %s", product.name, dx, dy, points)
+        if max(abs(dx), abs(dy)) < job.config.geometry.skip_small_shift * resolution:
+            log.info("%s: below skip_small_shift, so nothing is resampled", product.name)
             return Shift()
         return Shift(dx, dy)
 
+    def _match(self, job: Job, product: Product, masks: Masks) -> tuple[Matches, float]:
+        """Points of the reference image found in the product, and its pixel size in metres."""
+        band = matching_band(product, job.config.geometry.reference_band)
+        with ThreadPoolExecutor(1, thread_name_prefix="reference") as aside:  # while the band is being decoded
+            resolution = read_geobox(product.bands[band].path).resolution.x
+            preparing = aside.submit(job.reference_features, resolution)
+            source = job.read(band, keep=band in job.bands) if product is job.product else product.read(band, job.threads)
+            features = preparing.result()
+        image = framed(job, source, Shift())
+        dn = image.data if isinstance(image, Image) else image.computed(job.pool).data
+        mask = frame_mask(masks.valid, job.tile.geobox(masks.valid.resolution), 0, 0)
+        matches = klt.match(features, dn, mask.data, source.resolution, pool=job.pool)
+        if not job.partners or product is job.partners[-1].product:
+            features.forget_pixels()  # the check after correction needs the points only
+        record_matches(job, matches, product.bands[band].path)
+        if product is job.product:
+            (job.workdir / "KLT.csv").write_text(matches.csv())
+        return matches, resolution
 
-def matching_band(job: Job, s2_name: str) -> str:
+
+def framed(job: Job, source: Image, shift: Shift) -> RowImage:
+    """A band on the frame of the tile, its shift removed; the image itself when nothing has to be moved."""
+    frame = job.tile.geobox(source.resolution)
+    if not shift and source.geobox == frame:
+        return source
+    return FramedImage.of(source, frame, shift.dx, shift.dy, job.record.timer("Geometry"))
+
+
+def framed_masks(masks: Masks, tile: MGRSTile, shift: Shift) -> Masks:
+    """Masks on the frame of the tile."""
+    frame = tile.geobox(masks.data.resolution)
+    valid, data = (frame_mask(mask, frame, shift.dx, shift.dy) for mask in (masks.valid, masks.data))
+    return Masks(valid, data, masks.notices)
+
+
+def framed_angles(angles: Angles, tile: MGRSTile) -> Angles:
+    """Angles on cells of the tile: nearest, no shift; cells outside the scene get the angles of the nearest one inside.
+
+    A grid that begins at the corner of the tile (Sentinel-2) is that of the tile already.
+    """
+    grid = angles.geobox
+    if (grid.affine.c, grid.affine.f) == (tile.ulx, tile.uly) and grid.crs == f"EPSG:{tile.epsg}":
+        return angles
+    side = math.ceil(round(TILE_SIZE_M / abs(angles.geobox.resolution.x), 6))
+    frame = tile.geobox(TILE_SIZE_M / side)
+    inside = np.ones(angles.degrees.shape[1:], np.uint8)
+    *layers, known = frame_nearest([*angles.degrees, inside], angles.geobox, frame)
+    if not known.any():
+        raise ProductError(f"the angles of the scene do not reach tile {tile.id}")
+    degrees = np.stack(layers)
+    degrees[:, known == 0] = np.nan
+    degrees = np.stack(fill_nearest(*degrees)).astype(np.float32)
+    return replace(angles, degrees=degrees, geobox=frame)
+
+
+def matching_band(product: Product, s2_name: str) -> str:
     """The product's own band that corresponds to a Sentinel-2 band name."""
-    band = job.band_of(s2_name)
+    band = product.band_of(s2_name)
     if band is None:
         raise BlockError(
-            f"{job.product.name} has no band {s2_name} to match with the reference image; choose another reference_band"
+            f"{product.name} has no band {s2_name} to match with the reference image; choose another reference_band"
         )
     return band
 

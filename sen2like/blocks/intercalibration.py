@@ -11,6 +11,7 @@ class S2L_InterCalibration(PixelwiseProcess):
 
     switch = "doInterCalibration"
     order = 50
+    sensors = frozenset({"S2", "Prisma"})
     suffix = "_INTERCAL.TIF"
 
     def declines(self, job: Job) -> str | None:

@@ -8,14 +8,18 @@ from pathlib import Path
 
 import numpy as np
 
-from sen2like.blocks.base import Job, S2L_Process
+from sen2like.blocks.base import FusionCheck, Job, S2L_Process
+from sen2like.blocks.fusion import S2L_Fusion
 from sen2like.config import Config
 from sen2like.packaging.contents import complete
+from sen2like.packaging.output import WrittenFile
+from sen2like.packaging.quantity import THERMAL
 from sen2like.packaging.quicklooks import Previews
 from sen2like.packaging.writer import OutputSettings, ProductWriter
 from sen2like.raster.image import LazyImage, RowImage, for_each_strip
-from sen2like.raster.write import RasterFormat
+from sen2like.raster.write import RasterFormat, write_layers
 from sen2like.science.encode import count_not_finite, encode
+from sen2like.science.raw_dn import rounded_dn
 from sen2like.science.resample import mask_rows
 
 log = logging.getLogger(__name__)
@@ -46,12 +50,17 @@ class _Packager(S2L_Process):
         with job.record.timer("write"):
             written = self.writer.add_image(job.product.bands[band], dn, image, job.threads)
         with job.record.timer("previews"):
-            self.previews.add(written.band, dn, image.resolution, written.native)
+            reflectance = job.product.bands[band].kind != THERMAL
+            self.previews.add(written.band, dn, image.resolution, written.native, reflectance)
         job.encoded[band] = (image, written)
         return image
 
     def _encode(self, job: Job, image: RowImage, band: str) -> np.ndarray:
-        """DN of the band, computed strip by strip through all pixel-wise blocks before this one."""
+        """DN of the band, computed strip by strip through all pixel-wise blocks before this one.
+
+        A thermal band is no reflectance: it keeps its DN, which resampling alone has touched.
+        """
+        thermal = job.product.bands[band].kind == THERMAL
         out = job.config.output_format
         mask = job.masks.data.data
         dn = np.empty(image.shape, np.uint16)
@@ -62,6 +71,10 @@ class _Packager(S2L_Process):
             rho = image.rows(rows.start, rows.stop)
             with job.record.timer("encode"):
                 present = mask_rows(mask, image.shape, rows.start, rows.stop, out.mask_60m)
+                if thermal:
+                    rounded_dn(rho, present, out=dn[rows])
+                    absent.append(int(np.count_nonzero((dn[rows] == 0) & (present != 0))))
+                    return
                 encode(rho, out.gain, out.offset, out.rounding, out.clip_negative, present, out=dn[rows])
                 unusable = count_not_finite(rho, present)
                 never_there = count_not_finite(rho, present & _without_input(image, rows)) if unusable else 0
@@ -112,7 +125,11 @@ class S2L_PackagerL2F(_Packager):
         self._linked: set[str] = set()
 
     def declines(self, job: Job) -> str | None:
-        return None if job.config.processing.doFusion else "doFusion is off: there is no L2F without it"
+        if not job.config.processing.doFusion:
+            return "doFusion is off: there is no L2F without it"
+        if job.product.sensor in S2L_Fusion.sensors and job.fusion is None:
+            return "fusion has nothing to take detail from"
+        return None
 
     def process(self, job: Job, image: RowImage, band: str) -> RowImage:
         harmonised = job.writers.get("L2H")
@@ -124,6 +141,17 @@ class S2L_PackagerL2F(_Packager):
         with self._lock:
             self._linked.add(band)
         return image
+
+    def postprocess(self, job: Job) -> None:
+        if job.fusion_check is not None:
+            self._write_check(job, job.fusion_check)
+        super().postprocess(job)
+
+    def _write_check(self, job: Job, check: FusionCheck) -> None:
+        """Mask of where fusion agrees with Landsat (FCM), on the grid of Landsat."""
+        name = self.writer.names.fusion_check
+        write_layers(self.writer.folder / name, check.agrees[None], check.geobox, (f"{check.band} agrees",))
+        self.writer.add_file(WrittenFile(name, "FCM", "GTIFF", {}, check.agrees.shape, check.geobox.affine))
 
     def _pictures(self, job: Job) -> None:
         if self._linked != set(job.bands):

@@ -7,18 +7,21 @@ from importlib.metadata import entry_points
 
 from sen2like.blocks.atmcor import S2L_Atmcor
 from sen2like.blocks.base import Job, S2L_Process
+from sen2like.blocks.fusion import S2L_Fusion
 from sen2like.blocks.geometry import S2L_GeometryKLT
 from sen2like.blocks.geometry_check import S2L_GeometryCheck
 from sen2like.blocks.intercalibration import S2L_InterCalibration
 from sen2like.blocks.nbar import S2L_Nbar
 from sen2like.blocks.packager import S2L_PackagerL2F, S2L_PackagerL2H
 from sen2like.blocks.sbaf import S2L_Sbaf
+from sen2like.blocks.stitching import S2L_Stitching
 from sen2like.blocks.toa import S2L_Toa
 from sen2like.config import Config
 from sen2like.errors import ConfigurationError
 
 BLOCKS: tuple[type[S2L_Process], ...] = (
     S2L_GeometryKLT,
+    S2L_Stitching,
     S2L_GeometryCheck,
     S2L_Toa,
     S2L_InterCalibration,
@@ -26,6 +29,7 @@ BLOCKS: tuple[type[S2L_Process], ...] = (
     S2L_Nbar,
     S2L_Sbaf,
     S2L_PackagerL2H,
+    S2L_Fusion,
     S2L_PackagerL2F,
 )
 

@@ -16,7 +16,9 @@ class S2L_Toa(PixelwiseProcess):
     order = 40
     suffix = "_TOA.TIF"
 
-    def kernel(self, job: Job, band: str, image: RowImage) -> Kernel:
+    def kernel(self, job: Job, band: str, image: RowImage) -> Kernel | None:
+        if job.product.bands[band].kind == "thermal":
+            return None  # no reflectance: the DN go on unchanged
         radiometry = job.product.radiometry(band)
         job.record.applied("Toa", product_level=job.product.level)
 

@@ -1,15 +1,10 @@
 """Parameters that contradict each other. Only what the configuration alone can tell: files are looked at by their readers."""
 
-import string
 from collections.abc import Mapping
 
 from sen2like.config.schema import Config
+from sen2like.config.sources import pattern_problems
 
-PLACEHOLDERS = frozenset({
-    "base_url", "base_url_s2", "base_url_landsat", "mission", "tile", "path", "row", "location", "start_date", "end_date",
-    "cloud_cover", "s2_processing_level",
-})  # fmt: skip
-"""What may stand in braces in a pattern (spec 02 section 2.2)."""
 MISSIONS = ("Sentinel2", "Landsat8", "Landsat9")
 CLOSED_HOST = "finder.creodias.eu"
 _PATTERNS = (*(f"url_parameters_pattern_{m}" for m in MISSIONS), *(f"location_{m}" for m in MISSIONS), "url_parameters_pattern")
@@ -25,6 +20,10 @@ def check(config: Config, origins: Mapping[str, str], searching: bool) -> tuple[
                 f"{_place(origins, key)}: {key}: {CLOSED_HOST} is closed; use the OData catalogue "
                 "https://datahub.creodias.eu/odata/v1/Products (keys in conf/config.ini)"
             )
+            (problems if searching else notices).append(text)
+    for source in config.sources:
+        if CLOSED_HOST in str(source.url or ""):
+            text = f"[Source {source.name}] url: {CLOSED_HOST} is closed; use type = odata"
             (problems if searching else notices).append(text)
     return problems, notices
 
@@ -62,15 +61,7 @@ def _blocks(config: Config, origins: Mapping[str, str]) -> list[str]:
 def _patterns(config: Config, origins: Mapping[str, str]) -> list[str]:
     problems = []
     for key in _PATTERNS:
-        try:
-            names = [name for _, name, _, _ in string.Formatter().parse(str(config.value(key) or "")) if name is not None]
-        except ValueError as error:
-            problems.append(f"{_place(origins, key)}: {key}: {error}")
-            continue
-        for name in names:
-            if name not in PLACEHOLDERS:
-                known = " ".join(sorted(PLACEHOLDERS))
-                problems.append(f"{_place(origins, key)}: {key}: unknown placeholder {{{name}}}; known are {known}")
+        problems += [f"{_place(origins, key)}: {problem}" for problem in pattern_problems(key, config.value(key))]
     return problems
 
 

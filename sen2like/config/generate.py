@@ -13,6 +13,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from sen2like.config.schema import FIELDS, SECTION_OF, Config, sections
+from sen2like.config.sources import KEYS, Source
 from sen2like.config.types import expected
 from sen2like.config.xsd import ROOT, xsd_text
 
@@ -45,6 +46,7 @@ SHIPPED: dict[str, str] = {
 """Values of ``conf/config.ini`` (spec 01 section 2.4, column INI); keys at their default are added to it as they are."""
 
 ACCURATE: dict[str, str] = {
+    "landsat_quality": "bits",
     "smac": "exact",
     "cams_interpolation": "accurate",
     "nbar_kernel": "modis",
@@ -82,6 +84,10 @@ def effective_ini(config: Config) -> str:
             lines.append(f"# {config.origins.get(key, 'default')}")
             lines.append(f"{key} = {as_text(getattr(getattr(config, attribute), key))}")
         lines.append("")
+    for source in config.sources:
+        lines.append(f"[{source.title} {source.name}]")
+        lines += [f"{key} = {as_text(getattr(source, key))}" for key in KEYS]
+        lines.append("")
     return "\n".join(lines)
 
 
@@ -102,6 +108,13 @@ def markdown() -> str:
             cells = (f"`{key}`", expected(field), f"`{_default(field)}`", str(field.description))
             lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
         lines.append("")
+    lines += ["## Source NAME", "", " ".join((Source.__doc__ or "").split()), ""]
+    lines += ["| key | expected | default | meaning |", "|---|---|---|---|"]
+    for key, field in KEYS.items():
+        default = "(needed)" if field.is_required() else f"`{_default(field)}`"
+        cells = (f"`{key}`", expected(field), default, str(field.description))
+        lines.append("| " + " | ".join(cells) + " |")
+    lines.append("")
     return "\n".join(lines)
 
 
@@ -119,6 +132,13 @@ def _documented_ini(values: Mapping[str, str], purpose: str) -> str:
             lines += ["", *_comment(f"{field.description} Expected: {expected(field)}.")]
             lines.append(_assignment(attribute, key, field, values))
         lines.append("")
+    lines += ["# [Source NAME]"]
+    for paragraph in (Source.__doc__ or "").strip().split("\n\n"):
+        lines += _comment(paragraph)
+    for key, field in KEYS.items():
+        lines += ["", *_comment(f"{field.description} Expected: {expected(field)}.")]
+        lines.append(f"# {key} = {field.examples[0] if field.examples else _default(field)}")
+    lines.append("")
     return "\n".join(lines)
 
 

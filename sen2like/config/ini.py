@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 
 from sen2like.config.entries import Entry, null_or_text
+from sen2like.config.sources import section_name
 from sen2like.errors import ConfigurationError
 
 _SECTION = re.compile(r"\[(?P<name>.+)\]")
@@ -72,7 +73,10 @@ class _Reader:
 
 
 def read_ini(path: Path) -> tuple[list[Entry], list[str]]:
-    """Every key of the file in file order, and the problems of syntax. Unreadable: `ConfigurationError`."""
+    """Every key of the file in file order, after the titles of sources (empty keys), and the problems of syntax.
+
+    Unreadable: `ConfigurationError`.
+    """
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
@@ -84,4 +88,6 @@ def read_ini(path: Path) -> tuple[list[Entry], list[str]]:
         Entry(section, key, null_or_text(None if value is None else "\n".join(value).rstrip()), f"{path}:{number}")
         for (section, key), (number, value) in reader.options.items()
     ]
+    titles = [Entry(title, "", None, f"{path}:{n}") for title, n in reader.sections.items() if section_name(title) is not None]
+    entries = titles + entries
     return entries, reader.problems

@@ -17,6 +17,7 @@ from sen2like.config.ini import read_ini
 from sen2like.config.old_names import IGNORED, OLD_KEYS, OLD_SECTIONS, translate
 from sen2like.config.overrides import parse_overrides
 from sen2like.config.schema import FIELDS, SECTION_OF, Config, sections
+from sen2like.config.sources import Source, read_sources, split
 from sen2like.config.types import choices, expected, nearest
 from sen2like.config.xml import read_xml
 from sen2like.errors import ConfigurationError
@@ -40,14 +41,18 @@ def load(
     path = Path(path)
     entries, problems = _read(path)
     more, bad = parse_overrides(overrides)
+    of_sources, entries = split(entries)
     entries += more + [_option(key, value) for key, value in (options or {}).items()]
     problems += bad
+    sources, bad, remarks = read_sources(of_sources)
+    problems += bad
     merged, notices = _merge(entries)
+    notices += remarks
     problems += _unknown(merged)
     old, bad = translate(merged)
     notices += old
     problems += bad
-    config, bad = _validated(merged)
+    config, bad = _validated(merged, sources)
     problems += bad
     if config is not None:
         faults, remarks = check(config, {key: entry.origin for key, entry in merged.items()}, searching)
@@ -121,8 +126,8 @@ def _unknown(merged: dict[str, Entry]) -> list[str]:
     return problems
 
 
-def _validated(merged: dict[str, Entry]) -> tuple[Config | None, list[str]]:
-    values: dict[str, dict[str, Any]] = {}
+def _validated(merged: dict[str, Entry], sources: tuple[Source, ...]) -> tuple[Config | None, list[str]]:
+    values: dict[str, Any] = {"sources": sources}
     for key, entry in merged.items():
         values.setdefault(SECTION_OF[key], {})[key] = entry.text
     try:

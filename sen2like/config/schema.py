@@ -20,6 +20,7 @@ from sen2like.config.sections import (
     Geometry,
     InputProductArchive,
     JPEG2000options,
+    Masks,
     Multiprocessing,
     Nbar,
     OutputFormat,
@@ -31,6 +32,7 @@ from sen2like.config.sections import (
     Stitching,
     TopographicCorrection,
 )
+from sen2like.config.sources import Source
 from sen2like.config.types import bare
 
 
@@ -42,6 +44,7 @@ class Config(BaseModel):
     directories: Directories = Directories()
     input_product_archive: InputProductArchive = InputProductArchive()
     geometry: Geometry = Geometry()
+    masks: Masks = Masks()
     atmcor: Atmcor = Atmcor()
     nbar: Nbar = Nbar()
     sbaf: Sbaf = Sbaf()
@@ -55,6 +58,8 @@ class Config(BaseModel):
     multiprocessing: Multiprocessing = Field(default_factory=Multiprocessing)
     packager: Packager = Packager()
     run_time: RunTime = RunTime()
+    sources: tuple[Source, ...] = ()
+    """Named sources of input products."""
     _name: str = PrivateAttr(default="")
     _origins: dict[str, str] = PrivateAttr(default_factory=dict)
     _notices: tuple[str, ...] = PrivateAttr(default=())
@@ -72,6 +77,7 @@ class Config(BaseModel):
                 "run_time": True,
                 "multiprocessing": True,
                 "input_product_archive": True,
+                "sources": True,
                 "directories": {"archive_dir"},
                 "packager": {"if_exists"},
             }
@@ -94,8 +100,8 @@ class Config(BaseModel):
 
 
 def sections() -> dict[str, type[Section]]:
-    """Attribute of `Config` -> model of the section, in file order."""
-    return {name: bare(field.annotation)[0] for name, field in Config.model_fields.items()}
+    """Attribute of `Config` -> model of the section, in file order; without the named sources, which are any number."""
+    return {name: bare(field.annotation)[0] for name, field in Config.model_fields.items() if name != "sources"}
 
 
 def fields() -> Iterator[tuple[str, str, FieldInfo]]:

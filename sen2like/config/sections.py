@@ -26,6 +26,7 @@ from sen2like.config.types import (
     PredictMethod,
     Predictor,
     ProcessingLevel,
+    QualityRule,
     ReferenceOrAccurate,
     RequiredPath,
     Resampling,
@@ -187,6 +188,17 @@ class Geometry(Section):
         if word in TRUE:
             return {**values, "doAssessGeometry": values.get("reference_band") or cls.model_fields["reference_band"].default}
         return {**values, "doAssessGeometry": ()} if word in FALSE else values
+
+
+class Masks(Section):
+    """Validity masks."""
+
+    title = "Masks"
+    landsat_quality: QualityRule = Field(
+        default="reference",
+        description="How quality bands of Landsat are understood. reference: values up to that of clear land are valid, as ESA's "
+        "program. bits: each bit and confidence is decoded, so that dilated clouds are not valid.",
+    )
 
 
 class Atmcor(Section):

@@ -63,6 +63,7 @@ NbarMethod = Annotated[Literal["ROY", "VJB"], BeforeValidator(_choice("ROY", "VJ
 NbarKernel = Annotated[Literal["reference", "modis"], BeforeValidator(_choice("reference", "modis"))]
 NbarSunZenith = Annotated[Literal["latitude", "actual"], BeforeValidator(_choice("latitude", "actual"))]
 ReferenceOrAccurate = Annotated[Literal["reference", "accurate"], BeforeValidator(_choice("reference", "accurate"))]
+QualityRule = Annotated[Literal["reference", "bits"], BeforeValidator(_choice("reference", "bits"))]
 SmacMethod = Annotated[Literal["reference", "exact"], BeforeValidator(_choice("reference", "exact"))]
 PredictMethod = Annotated[Literal["predict", "composite"], BeforeValidator(_choice("predict", "composite"))]
 ImageFormat = Annotated[Literal["COG", "GTIFF", "JPEG2000"], BeforeValidator(_choice("COG", "GTIFF", "JPEG2000"))]
@@ -71,6 +72,13 @@ Mask60m = Annotated[Literal["reference", "nearest"], BeforeValidator(_choice("re
 Interleave = Annotated[Literal["PIXEL", "BAND"], BeforeValidator(_choice("PIXEL", "BAND"))]
 Predictor = Annotated[Literal[1, 2], BeforeValidator(_choice(1, 2))]
 IfExists = Annotated[Literal["skip", "replace", "keep_both"], BeforeValidator(_choice("skip", "replace", "keep_both"))]
+Mission = Annotated[Literal["Sentinel2", "Landsat8", "Landsat9"], BeforeValidator(_choice("Sentinel2", "Landsat8", "Landsat9"))]
+Missions = Annotated[tuple[Mission, ...], BeforeValidator(_items(","))]
+Names = Annotated[tuple[str, ...], BeforeValidator(_items(","))]
+SourceType = Annotated[
+    Literal["pattern", "index", "odata", "resto", "stac"],
+    BeforeValidator(_choice("pattern", "index", "odata", "resto", "stac")),
+]
 ProcessingLevel = Annotated[Literal["LEVEL1C", "LEVEL2A"], BeforeValidator(_choice("LEVEL1C", "LEVEL2A"))]
 Compression = Annotated[
     Literal["NONE", "PACKBITS", "LZW", "DEFLATE", "ZSTD"],
@@ -128,7 +136,7 @@ def _words(kind: Any, field: FieldInfo) -> str:
         item, _ = bare(get_args(kind)[0])
         if item is int:
             return "integers of 2 or more separated by blanks"
-        return f"names separated by commas, out of {', '.join(choices(field))}"
+        return "names separated by commas" + (f", out of {', '.join(choices(field))}" if choices(field) else "")
     if get_origin(kind) is Literal:
         return f"one of {', '.join(choices(field))}"
     if kind is bool:

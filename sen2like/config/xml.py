@@ -12,8 +12,9 @@ from lxml import etree
 from sen2like.config.entries import Entry, null_or_text
 from sen2like.config.old_names import IGNORED, OLD_KEYS, OLD_SECTIONS
 from sen2like.config.schema import FIELDS, SECTION_OF, sections
+from sen2like.config.sources import Source
 from sen2like.config.types import choices, expected, nearest
-from sen2like.config.xsd import ROOT, xsd_text
+from sen2like.config.xsd import ROOT, SOURCES, xsd_text
 from sen2like.errors import ConfigurationError
 
 
@@ -32,20 +33,43 @@ def read_xml(path: Path) -> tuple[list[Entry], list[str]]:
         raise ConfigurationError(list(dict.fromkeys(found)) or f"configuration file {path}: {error}") from error
     if root.tag != ROOT:
         raise ConfigurationError(f"{path}:{root.sourceline}: root element is <{root.tag}>, expected <{ROOT}>")
-    problems = _prune(root, path)
+    entries, problems = _take_sources(root, path)
+    problems += _prune(root, path)
     bad_lines = set()
     if not _schema().validate(root):
         for violation in _schema().error_log:
             if violation.line not in bad_lines:
                 problems.append((violation.line, _value_problem(violation, root, path)))
                 bad_lines.add(violation.line)
-    entries = [
+    entries += [
         Entry(section.tag, element.tag, null_or_text((element.text or "").strip()), f"{path}:{element.sourceline}")
         for section in root
         for element in section
         if element.sourceline not in bad_lines
     ]
     return entries, [text for _, text in sorted(problems)]
+
+
+def _take_sources(root: etree._Element, path: Path) -> tuple[list[Entry], list[tuple[int, str]]]:
+    """Take the named sources out; -> their entries, with values not yet checked, and (line, problem) of what does not belong."""
+    entries: list[Entry] = []
+    problems: list[tuple[int, str]] = []
+    for around in [section for section in root if section.tag.lower() == SOURCES.lower()]:
+        root.remove(around)
+        for source in around:
+            line, title = source.sourceline, f"{Source.title} {source.get('name', '')}".strip()
+            if source.tag != Source.title:
+                what = f"unknown element <{source.tag}> in <{SOURCES}>; expected <{Source.title}>"
+                problems.append((line, f"{path}:{line}: {what}"))
+                continue
+            entries.append(Entry(title, "", None, f"{path}:{line}"))
+            for element in source:
+                place = f"{path}:{element.sourceline}"
+                if len(element):
+                    problems.append((element.sourceline, f"{place}: element <{element.tag}> must hold text only"))
+                else:
+                    entries.append(Entry(title, element.tag, null_or_text((element.text or "").strip()), place))
+    return entries, problems
 
 
 def _prune(root: etree._Element, path: Path) -> list[tuple[int, str]]:

@@ -8,9 +8,12 @@ from pydantic.fields import FieldInfo
 
 from sen2like.config.old_names import IGNORED, OLD_KEYS
 from sen2like.config.schema import sections
+from sen2like.config.sources import KEYS, Source
 from sen2like.config.types import bare, bounds, choices, expected
 
 ROOT = "Level-2A_Ground_Image_Processing_Parameter"
+SOURCES = "Sources"
+"""Element around the named sources."""
 _XS = "http://www.w3.org/2001/XMLSchema"
 _FACETS = {"ge": "minInclusive", "gt": "minExclusive", "le": "maxInclusive"}
 
@@ -31,8 +34,22 @@ def xsd_text() -> str:
             _field(members, key, field)
         for key in sorted(OLD_KEYS.keys() | IGNORED):
             _add(members, "element", name=key, minOccurs="0", type="xs:string")
+    _sources(content)
     etree.indent(schema)
     return etree.tostring(schema, xml_declaration=True, encoding="UTF-8", pretty_print=True).decode()
+
+
+def _sources(parent: etree._Element) -> None:
+    """Any number of named sources. They have an element around them, because `xs:all` allows each element once."""
+    around = _add(parent, "element", name=SOURCES, minOccurs="0")
+    _document(around, "Named sources of input products.")
+    one = _add(_add(_add(around, "complexType"), "sequence"), "element", name=Source.title, minOccurs="0", maxOccurs="unbounded")
+    _document(one, (Source.__doc__ or "").strip())
+    kind = _add(one, "complexType")
+    members = _add(kind, "all")
+    for key, field in KEYS.items():
+        _field(members, key, field)
+    _add(kind, "attribute", name="name", type="xs:string", use="required")
 
 
 def _field(parent: etree._Element, key: str, field: FieldInfo) -> None:

@@ -13,9 +13,10 @@ from shapely.geometry.base import BaseGeometry
 
 from sen2like.packaging.output import MeanAngles, OutputProduct, WrittenFile
 from sen2like.packaging.writer import ProductWriter
+from sen2like.products.landsat import LandsatProduct
 from sen2like.products.model import Angles, Masks, Product
 from sen2like.raster.image import Image
-from sen2like.raster.write import write_layers, write_mask
+from sen2like.raster.write import write_layers
 from sen2like.record import ProcessingRecord
 from sen2like.science.angles import to_stored
 
@@ -35,17 +36,10 @@ def complete(
     record: ProcessingRecord,
     *,
     partial: bool,
-    derived_from: tuple[str, ...] = (),
 ) -> OutputProduct:
     """Write all that is still missing in the folder of `writer`, documents last, and verify the whole."""
     names, settings = writer.names, writer.settings
-    path = writer.folder / names.mask
-    write_mask(path, masks.valid.data, masks.valid.geobox, settings.fmt)
-    writer.add_file(
-        WrittenFile(
-            names.mask, "MSK", "COG" if settings.fmt.name == "COG" else "GTIFF", {}, masks.valid.shape, masks.valid.geobox.affine
-        )
-    )
+    writer.add_mask("MSK", masks.valid)
     write_layers(writer.folder / names.angles, to_stored(angles.degrees), angles.geobox, angles.names, scale=0.01, unit="degree")
     writer.add_file(WrittenFile(names.angles, "ANG", "GTIFF", {}, angles.degrees.shape[-2:], angles.geobox.affine))
     for source in product.mask_files():
@@ -57,6 +51,9 @@ def complete(
         table = names.quality_file("CORREL", "csv")
         (writer.folder / table).write_text(correlation_table(record))
         writer.add_file(WrittenFile(table, "CORREL", "CSV"))
+    if angles.source:
+        record.set_quality(ANGLES_SOURCE=angles.source)
+    _tell_inputs(writer.level, product, record)
     output = OutputProduct(
         level=writer.level,
         names=names,
@@ -74,7 +71,8 @@ def complete(
         mean_angles=MeanAngles.of(_known(angles)),
         footprint=footprint(masks.data),
         partial=partial,
-        derived_from=derived_from,
+        l1_identifier=product.scene_id if isinstance(product, LandsatProduct) else None,
+        derived_from=(*record.derived_from, *(record.fused_from if writer.level == "L2F" else ())),
     )
     writer.finish(output)
     return output
@@ -107,12 +105,20 @@ def correlation_table(record: ProcessingRecord) -> str:
     return text.getvalue()
 
 
+def _tell_inputs(level: str, product: Product, record: ProcessingRecord) -> None:
+    """All inputs in the quality report, when there are more than the product itself."""
+    if record.derived_from:
+        record.set_quality(SOURCE_PRODUCTS=" ".join([product.name, *record.derived_from]))
+    if record.fused_from and level == "L2F":
+        record.set_quality(FUSION_REFERENCES=" ".join(record.fused_from))
+
+
 def _known(angles: Angles) -> Angles:
-    """The angles with NaN instead of the zeros that stand for "no detector" in the stored form."""
+    """The angles with NaN instead of the zeros that stand for "no detector" or "outside the scene" in the stored form."""
     degrees = angles.degrees.copy()
     for i, name in enumerate(angles.names):
-        if name.startswith("VZA"):
-            j = angles.names.index(name.replace("VZA", "VAA"))
+        if name[1:3] == "ZA":
+            j = angles.names.index(name.replace("ZA", "AA", 1))
             nothing = (degrees[i] == 0) & (degrees[j] == 0)
             degrees[i][nothing] = degrees[j][nothing] = np.nan
     return Angles(degrees, angles.names, angles.geobox, angles.nodes)

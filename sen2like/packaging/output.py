@@ -15,8 +15,12 @@ from shapely.geometry.base import BaseGeometry
 
 from sen2like.grid.mgrs import MGRSTile
 from sen2like.packaging.names import ProductNames
+from sen2like.packaging.quantity import Quantity
 from sen2like.products.model import Angles, Product
 from sen2like.record import ProcessingRecord
+
+LANDSAT = ("L8", "L9")
+"""`Product.sensor` of Landsat."""
 
 
 @dataclass(frozen=True)
@@ -32,9 +36,8 @@ class WrittenImage:
     epsg: int
     dtype: str
     nodata: float | None
-    scale: float | None
-    """reflectance = DN * scale + offset; None for what is not reflectance."""
-    offset: float | None
+    quantity: Quantity
+    """What the DN mean."""
     format: str
     """``COG``, ``GTIFF`` or ``JPEG2000``."""
     size: int
@@ -148,11 +151,25 @@ def spectral_band(image: WrittenImage, sensor: str) -> SpectralBand:
     """What `image` shows. `sensor` as in `Product.sensor`: the native bands of Landsat are its own, all others have the
     Sentinel-2A response they are named after or were adjusted to.
     """
-    own = image.native and sensor != "S2"
     try:
-        return _spectral_bands()["Landsat" if own else "S2A", image.band]
+        return _spectral_bands()[_owner(image.native, sensor), image.band]
     except KeyError:
-        raise ValueError(f"no spectral data for {'native ' if own else ''}band {image.band} of sensor {sensor}") from None
+        native = "native " if image.native else ""
+        raise ValueError(f"no spectral data for {native}band {image.band} of sensor {sensor}") from None
+
+
+def image_key(band: str, native: bool, sensor: str) -> str:
+    """What tells an image of a product from all others, its key in STAC: of Landsat's two ``B11`` the native is ``lwir12``.
+
+    `sensor` as in `Product.sensor`. A name that is in no table of ours stays as it is.
+    """
+    known = _spectral_bands().get((_owner(native, sensor), band))
+    return known.key if known else band
+
+
+def _owner(native: bool, sensor: str) -> str:
+    """Whose response an image has: the first column of ``data/spectral_bands.csv``."""
+    return "Landsat" if native and sensor in LANDSAT else "S2A"
 
 
 @cache

@@ -16,6 +16,7 @@ from lxml import etree
 
 from sen2like.packaging import schemas
 from sen2like.packaging.output import OutputProduct, spectral_band, table
+from sen2like.packaging.quantity import TEMPERATURE_UNIT, Quantity
 from sen2like.packaging.xmltree import SourceDocument, add, add_copy, document_root, section
 
 PRODUCT_DOI = "https://doi.org/10.57780/esa-4862e7e"
@@ -152,8 +153,8 @@ def _spectral_data(pic, product: OutputProduct) -> None:
     add(conversion, "U", repr(sun_earth_factor(product.source.acquisition)))
     irradiances = add(conversion, "Solar_Irradiance_List")
     spectra = add(pic, "Spectral_Information_List")
-    for image in product.images:
-        band = spectral_band(image, product.source.sensor)
+    bands = [(image, spectral_band(image, product.source.sensor)) for image in product.images]
+    for image, band in sorted(bands, key=lambda pair: (pair[0].native, -1 if pair[1].band_id is None else pair[1].band_id)):
         identifier = {} if band.band_id is None else {"bandId": band.band_id}
         if band.irradiance is not None:
             add(irradiances, "SOLAR_IRRADIANCE", band.irradiance, **identifier, unit="W/m²/µm")
@@ -163,6 +164,17 @@ def _spectral_data(pic, product: OutputProduct) -> None:
         add(wavelength, "MIN", plain(band.minimum), unit="nm")
         add(wavelength, "MAX", plain(band.maximum), unit="nm")
         add(wavelength, "CENTRAL", plain(band.central), unit="nm")
+        if image.quantity.unit is not None:
+            _scale(add(spectrum, "Radiometric_Scale", quantity=image.quantity.name), image.quantity)
+
+
+def _scale(scale, quantity: Quantity) -> None:
+    """value = MULT * DN + ADD of a band that is no reflectance; K1 and K2 turn a radiance into brightness temperature."""
+    add(scale, "MULT", quantity.scale, unit=quantity.unit)
+    add(scale, "ADD", quantity.offset, unit=quantity.unit)
+    if quantity.k1 is not None and quantity.k2 is not None:
+        add(scale, "K1", quantity.k1, unit=quantity.unit)
+        add(scale, "K2", quantity.k2, unit=TEMPERATURE_UNIT)
 
 
 def _scene_classes(classes, psd: int) -> None:

@@ -34,6 +34,8 @@ STRETCH = {"B432": 0.25, "B12118A": 0.40}
 """Reflectance that becomes 255; 0 becomes 0. Other pictures are stretched as B432."""
 SITE_STRETCH: Mapping[str, Mapping[str, float]] = {"34RGS": {"B432": 0.40, "B12118A": 1.00}}
 """Tiles of bright desert that are stretched otherwise."""
+PERCENTILES = (2, 98)
+"""Of the DN of a band that is no reflectance: they become 0 and 255."""
 OVERSAMPLING = 1.2
 """GDAL up to 3.8, which made the previews of the reference, takes an overview that is so much coarser than asked for."""
 _ROWS_AT_ONCE = 256
@@ -79,6 +81,13 @@ def stretched(dn: np.ndarray, offset: float, high: float) -> np.ndarray:
     return scaled.astype(np.uint8)
 
 
+def percentile_range(dn: np.ndarray) -> tuple[float, float]:
+    """(low, high - low) of `PERCENTILES` of the DN with data; at least 1 apart."""
+    known = dn[dn != 0]
+    low, high = np.percentile(known, PERCENTILES) if known.size else (0, 1)
+    return float(low), float(max(high - low, 1))
+
+
 def write_picture(
     path: Path, bands: Sequence[np.ndarray], transform: Affine, epsg: int, scale: float | None = None, quality: int | None = None
 ) -> None:
@@ -109,12 +118,15 @@ class Previews:
     single: bool = False
     """True: the product will have one band only, which is kept whatever it is."""
     _reduced: dict[str, tuple[np.ndarray, float]] = field(default_factory=dict, repr=False)
+    _other: set[str] = field(default_factory=set, repr=False)
+    """Bands that are no reflectance."""
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
-    def add(self, band: str, dn: np.ndarray, resolution: float, native: bool = False) -> None:
+    def add(self, band: str, dn: np.ndarray, resolution: float, native: bool = False, reflectance: bool = True) -> None:
         """Keep `band` (output name) for the pictures if one shows it. `dn` (y, x) uint16 is reduced at once and not kept.
 
         Native bands are in no picture but that of a product of one band; in Landsat products their names clash with others.
+        A band that is no `reflectance` is stretched between `PERCENTILES` of its DN.
         """
         if not self.single and (native or band not in NATURAL + INFRARED):
             return
@@ -125,6 +137,8 @@ class Previews:
         with self._lock:
             for (key, pixel), picture in zip(pixels.items(), pictures, strict=True):
                 self._reduced[key] = (picture, pixel)
+            if not reflectance:
+                self._other.add(band)
 
     def adopt(self, other: Previews, band: str, native: bool = False) -> None:
         """Take over what `other` keeps of a band whose pixels are the same in both products."""
@@ -134,6 +148,7 @@ class Previews:
             kept = {key: value for key, value in other._reduced.items() if key.split()[0] == band}
         with self._lock:
             self._reduced.update(kept)
+            self._other |= other._other & {band}
 
     def write(self, folder: Path, names: ProductNames, record: ProcessingRecord, quality: int = 75) -> tuple[WrittenFile, ...]:
         """Write PVI, thumbnail and quicklooks of `names` below `folder`, and say what was written.
@@ -175,14 +190,18 @@ class Previews:
         bands, transform = self._bytes(order, kind)
         path = names.quicklook(kind)
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        write_picture(folder / path, bands, transform, self.tile.epsg, self._scale(kind), quality)
+        scale = None if self._other.intersection(order) else self._scale(kind)
+        write_picture(folder / path, bands, transform, self.tile.epsg, scale, quality)
         return WrittenFile(path, f"QL_{kind}", "JPEG", {}, bands[0].shape, transform, (folder / path).stat().st_size)
 
     def _bytes(self, keys: Sequence[str], kind: str) -> tuple[list[np.ndarray], Affine]:
         """The bands of a picture on the coarsest grid among them, stretched."""
         pixel = max(self._reduced[key][1] for key in keys)
-        high = self._high(kind) * self.gain
-        bands = [stretched(reduced(dn, own, pixel), self.offset, high) for dn, own in (self._reduced[key] for key in keys)]
+        bands = []
+        for key in keys:
+            dn = reduced(*self._reduced[key], pixel)
+            low, span = percentile_range(dn) if key in self._other else (self.offset, self._high(kind) * self.gain)
+            bands.append(stretched(dn, low, span))
         return bands, Affine(pixel, 0, self.tile.ulx, 0, -pixel, self.tile.uly)
 
     def _high(self, kind: str) -> float:

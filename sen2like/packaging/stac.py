@@ -3,7 +3,8 @@
 `pystac` assembles the core item; the fields of the extensions are written directly, in the versions of `EXTENSIONS`.
 Properties of our own begin with ``s2l:``: ``valid_percentage`` and ``nodata_percentage`` (percent),
 ``coregistration_rmse`` (metres), ``partial`` (bands were not asked for, or the input lacks them), ``config_hash``, and
-``lineage``, the blocks applied in order with their parameters, which ``processing:lineage`` tells as text.
+``lineage``, the blocks applied in order with their parameters, which ``processing:lineage`` tells as text; of a thermal
+band ``k1`` (unit of its radiance) and ``k2`` (K): brightness temperature is k2 / ln(k1 / radiance + 1).
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ from sen2like.grid.mgrs import MGRSTile
 from sen2like.packaging.output import OutputProduct, WrittenFile, WrittenImage, spectral_band
 from sen2like.packaging.product_xml import PRODUCT_DOI
 from sen2like.packaging.xmltree import SourceDocument, stripped
+from sen2like.products.landsat import LandsatProduct
+from sen2like.products.model import Product
 
 EXTENSIONS = {
     "eo": "v2.0.0",
@@ -185,6 +188,7 @@ def _properties(product: OutputProduct, source: SourceDocument | None) -> dict:
         "view:azimuth": angles.vaa,
         "sat:relative_orbit": own.relative_orbit if product.is_sentinel2 else None,
         "landsat:wrs_path": None if product.is_sentinel2 else f"{own.relative_orbit:03d}",
+        **_landsat(own),
         "sat:absolute_orbit": int(own.absolute_orbit) or None,
         "sat:orbit_state": direction.lower() if direction else None,
         "proj:code": f"EPSG:{product.tile.epsg}",
@@ -204,6 +208,18 @@ def _properties(product: OutputProduct, source: SourceDocument | None) -> dict:
     return {name: value for name, value in values.items() if value is not None}
 
 
+def _landsat(source: Product) -> dict[str, str]:
+    """More fields of the Landsat extension. It is not declared: it demands the cloud cover over land, which we do not read."""
+    if not isinstance(source, LandsatProduct):
+        return {}
+    fields = {"landsat:scene_id": source.scene_id, "landsat:wrs_type": "2", "landsat:wrs_row": f"{source.row:03d}"}
+    if source.metadata.collection:
+        fields |= {"landsat:collection_number": f"{source.metadata.collection:02d}", "landsat:correction": source.level}
+    if source.metadata.category:
+        fields["landsat:collection_category"] = source.metadata.category
+    return fields
+
+
 def _period(product: OutputProduct, source: SourceDocument | None) -> dict[str, str]:
     """Start and end of the datatake, where the input tells an end that is not before the tile's own time."""
     stop = source.text("PRODUCT_STOP_TIME") if source is not None else None
@@ -221,22 +237,23 @@ def _period(product: OutputProduct, source: SourceDocument | None) -> dict[str, 
 
 
 def _image_asset(image: WrittenImage, product: OutputProduct, source: SourceDocument | None) -> pystac.Asset:
-    band = spectral_band(image, product.source.sensor)
-    thermal = band.common_name.startswith("lwir")
+    band, quantity = spectral_band(image, product.source.sensor), image.quantity
     description = {
         "name": band.key,
         "eo:common_name": band.common_name,
         "eo:center_wavelength": round(_central(band.band_id, band.central, source) / 1000, 4),
         "data_type": image.dtype,
         "nodata": image.nodata,
-        "raster:scale": image.scale,
-        "raster:offset": image.offset,
+        "unit": quantity.unit,
+        "raster:scale": quantity.scale,
+        "raster:offset": quantity.offset,
+        **{f"s2l:{name.lower()}": value for name, value in quantity.constants.items()},
     }
     return pystac.Asset(
         href=f"./{image.path}",
         title=f"{band.key} at {image.resolution:g} m",
         media_type=MEDIA_TYPES[image.format],
-        roles=["data", "temperature" if thermal else "reflectance"],
+        roles=["data", quantity.name],
         extra_fields={
             "gsd": image.resolution,
             "proj:code": f"EPSG:{image.epsg}",

@@ -128,6 +128,6 @@ def _quality(quality, product: OutputProduct, source: SourceDocument | None) -> 
     validity = product.by_kind("MSK")
     if validity is not None:
         add(masks, "MASK_FILENAME", validity.path, type="MSK_VALPXL")
-    for file in product.files:
-        if file.kind in ("PVI", "FCM") or file.kind.startswith("QL_"):
-            add(quality, f"{file.kind}_FILENAME", file.path)
+    pictures = [file for file in product.files if file.kind == "PVI" or file.kind.startswith("QL_")]
+    for file in (*pictures, *(file for file in product.files if file.kind == "FCM")):
+        add(quality, f"{file.kind}_FILENAME", file.path)

@@ -24,10 +24,11 @@ from sen2like.grid.mgrs import MGRSTile
 from sen2like.packaging.checks import verify
 from sen2like.packaging.documents import write_documents
 from sen2like.packaging.names import ProductNames
-from sen2like.packaging.output import OutputProduct, WrittenFile, WrittenImage
+from sen2like.packaging.output import LANDSAT, OutputProduct, WrittenFile, WrittenImage, image_key
+from sen2like.packaging.quantity import quantity
 from sen2like.products.model import Band, Product
-from sen2like.raster.image import RowImage
-from sen2like.raster.write import RasterFormat, write_image
+from sen2like.raster.image import Image, RowImage
+from sen2like.raster.write import RasterFormat, write_image, write_mask
 
 log = logging.getLogger(__name__)
 
@@ -71,16 +72,19 @@ class ProductWriter:
             raise PackagingError(f"cannot create the output folder {self.folder}: {e.strerror}") from e
 
     def add_image(self, band: Band, dn: np.ndarray, image: RowImage, threads: int = 1) -> WrittenImage:
-        """Write DN (uint16) of a band on the grid of `image` with the tags that give reflectance back."""
+        """Write DN (uint16) of a band on the grid of `image` with the tags that give reflectance, or what else it is, back."""
         s = self.settings
         name = self.names.image(band.output_name, image.resolution, band.native, s.fmt.name)
-        scale, offset = 1 / s.gain, -s.offset / s.gain
+        meaning = quantity(self.product, band, s.gain, s.offset)
         path = self.folder / name
-        write_image(path, dn, image.geobox, s.fmt, nodata=0, scale=scale, offset=offset, threads=threads)
+        write_image(
+            path, dn, image.geobox, s.fmt, nodata=0, scale=meaning.scale, offset=meaning.offset, unit=meaning.unit,
+            tags=meaning.constants, threads=threads,
+        )  # fmt: skip
         _to_disk(path)
         written = WrittenImage(
             path=name, band=band.output_name, native=band.native, resolution=image.resolution, shape=dn.shape,
-            transform=image.geobox.affine, epsg=self.tile.epsg, dtype=str(dn.dtype), nodata=0, scale=scale, offset=offset,
+            transform=image.geobox.affine, epsg=self.tile.epsg, dtype=str(dn.dtype), nodata=0, quantity=meaning,
             format=s.fmt.name, size=path.stat().st_size, sha256=_sha256(path),
         )  # fmt: skip
         return self._listed(written)
@@ -117,6 +121,13 @@ class ProductWriter:
         _to_disk(path)
         with self._lock:
             self.files.append(dataclasses.replace(file, size=path.stat().st_size, sha256=_sha256(path)))
+
+    def add_mask(self, kind: str, mask: Image) -> None:
+        """Write a mask into QI_DATA as `kind` (``MSK``; ``FCM``: the check of fusion) and register it."""
+        name = self.names.quality_file(kind)
+        write_mask(self.folder / name, mask.data, mask.geobox, self.settings.fmt)
+        form = "COG" if self.settings.fmt.name == "COG" else "GTIFF"
+        self.add_file(WrittenFile(name, kind, form, {}, mask.shape, mask.geobox.affine))
 
     def finish(self, output: OutputProduct) -> None:
         """Write all documents and verify the product; it is then ready to be published."""
@@ -168,7 +179,7 @@ def made_before(folder: Path, names: ProductNames, source: str, configuration_ha
     """The product in `folder` that making `names` would only repeat; None: there is none.
 
     It was made by the same version of the software, from the input `source`, with the same configuration, and has at
-    least `bands` (output names).
+    least `bands` (as `image_key` names them).
     """
     for product in reversed(same_acquisition(folder, names)):
         if f"_N{names.baseline.compact}_" not in product.name:
@@ -186,8 +197,10 @@ def made_before(folder: Path, names: ProductNames, source: str, configuration_ha
 
 
 def bands_of(product: Path) -> set[str]:
-    """Output names of the bands whose images lie in a product folder."""
-    return {path.stem.split("_")[-2] for path in product.glob("GRANULE/*/IMG_DATA/**/*_*m.*") if path.suffix in (".TIF", ".jp2")}
+    """Keys (see `image_key`) of the bands whose images lie in a product folder."""
+    sensor = LANDSAT[0] if product.name.startswith("LS") else "S2"
+    images = (path for path in product.glob("GRANULE/*/IMG_DATA/**/*_*m.*") if path.suffix in (".TIF", ".jp2"))
+    return {image_key(path.stem.split("_")[-2], path.parent.name == "NATIVE", sensor) for path in images}
 
 
 def link(source: Path, destination: Path) -> None:

@@ -17,13 +17,14 @@ import numpy as np
 from odc.geo.geobox import GeoBox
 
 from sen2like.errors import MetadataError, ProductError, RasterError
+from sen2like.grid.mapping import window
 from sen2like.grid.mgrs import MGRSTile
 from sen2like.products.container import Container
 from sen2like.products.landsat_mtl import LandsatMetadata, Thermal, parse_mtl
-from sen2like.products.model import Angles, Band, Masks, Product
+from sen2like.products.model import NATIVE_NAMES, Angles, Band, Masks, Product
 from sen2like.products.tar import open_archive
 from sen2like.raster.image import Image
-from sen2like.raster.read import check_grid, read_image
+from sen2like.raster.read import check_grid, read_geobox, read_image
 from sen2like.science import landsat_qa
 from sen2like.science.masks import resize_nearest
 from sen2like.science.toa import Radiometry
@@ -46,6 +47,10 @@ _FOLDER = ".tiff"
 """Ending of the folder that holds the files of some products made before collections."""
 _EXTENSIONS = (".TIF", ".TIFF")
 _THREADS = min(4, os.cpu_count() or 1)
+MARGIN = 48
+"""Pixels read around the tile: room for a displacement, the samples of the cubic and the erosion of the mask."""
+REACH = MARGIN - 4
+"""Largest displacement, pixels, that still finds all its pixels within the margin."""
 
 
 @dataclass(frozen=True)
@@ -85,8 +90,10 @@ def band_table() -> dict[str, BandInfo]:
 
 @dataclass(frozen=True)
 class LandsatProduct(Product):
-    """One scene. `threads`: threads that decode one image."""
+    """One scene, or what a tile needs of it. `threads`: threads that decode one image."""
 
+    wanted: MGRSTile | None = field(repr=False)
+    """Bands and masks are read around this tile only; None: whole."""
     metadata: LandsatMetadata = field(repr=False, compare=False)
     documents: dict[str, str] = field(repr=False, compare=False)
     """Names of metadata files by kind: ``product`` (MTL) and ``angles`` (ANG.txt)."""
@@ -110,6 +117,14 @@ class LandsatProduct(Product):
     def scene_id(self) -> str:
         """LANDSAT_SCENE_ID."""
         return self.metadata.scene_id
+
+    @property
+    def missing_names(self) -> tuple[str, ...]:
+        return tuple(band_table()[name].s2_name or NATIVE_NAMES[name] for name in self.missing_bands)
+
+    @property
+    def reach(self) -> float:
+        return REACH
 
     def read(self, band: str, threads: int | None = None) -> Image:
         if band not in self.images:
@@ -139,30 +154,30 @@ class LandsatProduct(Product):
         bands = {name: self.files.get(name, listed) for name, listed in self.metadata.angle_files.items()}
         template = next(self.files[b.name] for b in band_table().values() if b.name in self.files and b.kind == "reflective")
         angle_files = AngleFiles(template, bands, self.documents.get("angles"))
-        return read_angles(self.container, angle_files, self.metadata.centre_time, method, self.scene_id)[0]
+        return read_angles(self.container, angle_files, self.metadata.centre_time, method, self.scene_id)
 
-    def read_masks(self, scl: str | None = None, method: str = "reference") -> Masks:
+    def read_masks(self, scl: str | None = None, quality: str = "reference") -> Masks:
         """Validity from the quality band, no data from the first band; on the grid of the 30 m bands.
 
-        `method`: ``reference`` compares quality values with a threshold (spec 04 section 3.1), ``bits`` decodes them (section
+        `quality`: ``reference`` compares quality values with a threshold (spec 04 section 3.1), ``bits`` decodes them (section
         11.1). `ProductError` if there is no quality band, `RasterError` if it cannot be read; `scl` is for Sentinel-2 only.
         """
         if scl is not None:
             raise ProductError(f"{self.name}: a scene classification ({scl}) replaces the masks of Sentinel-2 products only")
-        if method not in METHODS:
-            raise ValueError(f"mask method {method!r} is not one of {', '.join(METHODS)}")
+        if quality not in METHODS:
+            raise ValueError(f"mask method {quality!r} is not one of {', '.join(METHODS)}")
         notices: list[str] = []
-        quality = self._quality()
+        band = self._quality()
         collection = self.metadata.collection
-        undefined = landsat_qa.count_undefined(quality.data, collection)
+        undefined = landsat_qa.count_undefined(band.data, collection)
         if undefined:
             notices.append(f"{self.name}: {undefined} pixels of the quality band have values that its collection does not define")
-        rule = landsat_qa.reference_valid if method == "reference" else landsat_qa.bits_valid
-        valid = rule(quality.data, collection)
-        data = self._data(quality.geobox, notices)
+        rule = landsat_qa.reference_valid if quality == "reference" else landsat_qa.bits_valid
+        valid = rule(band.data, collection)
+        data = self._data(band.geobox, notices)
         if not valid.any():
             notices.append(f"{self.name}: the mask has no valid pixel")
-        return Masks(Image(valid, quality.geobox), Image(data, quality.geobox), tuple(notices))
+        return Masks(Image(valid, band.geobox), Image(data, band.geobox), tuple(notices))
 
     def document(self, kind: str) -> bytes | None:
         name = self.documents.get(kind)
@@ -187,10 +202,10 @@ class LandsatProduct(Product):
         return resize_nearest(landsat_qa.data_mask(self.read(band).data), (geobox.shape.y, geobox.shape.x))
 
     def _read(self, path: str, what: str, kind: str, threads: int | None = None) -> Image:
-        image = read_image(path, what, threads or self.threads, nodata=0)
-        meta = self.metadata
-        check_grid(image.geobox, meta.epsg, *meta.origin(kind), meta.extent(kind), what)
-        return image
+        geobox, meta = read_geobox(path, what), self.metadata
+        check_grid(geobox, meta.epsg, *meta.origin(kind), meta.extent(kind), what)
+        part = None if self.wanted is None else window(geobox, self.wanted.geobox(geobox.resolution.x), MARGIN)
+        return read_image(path, what, threads or self.threads, nodata=0, part=part)
 
 
 def open_landsat(path: str, tile: MGRSTile | None = None, extraction_folder: str | None = None) -> LandsatProduct:
@@ -212,6 +227,8 @@ def open_landsat(path: str, tile: MGRSTile | None = None, extraction_folder: str
     if missing:
         notices.append(f"{meta.product_id}: no file for band {', '.join(missing)}")
     others = {"quality": meta.quality_file, "angles": meta.angle_coefficients, **meta.angle_files}
+    if tile is not None:
+        _check_touches(container, meta.product_id, next(iter(images.values())).path, tile)
     listed = {kind: _listed(container, mtl_file, name) for kind, name in others.items() if name is not None}
     existing = {kind: name for kind, name in listed.items() if name is not None}
     angles = existing.pop("angles", None)
@@ -238,6 +255,7 @@ def open_landsat(path: str, tile: MGRSTile | None = None, extraction_folder: str
         centre=meta.centre,
         refined=False,
         epsg=meta.epsg,
+        wanted=tile,
         bands={name: band for name, band in images.items() if band_table()[name].processed},
         missing_bands=missing,
         notices=tuple(notices),
@@ -246,6 +264,11 @@ def open_landsat(path: str, tile: MGRSTile | None = None, extraction_folder: str
         images=images,
         files=found | existing,
     )
+
+
+def _check_touches(container: Container, name: str, image: str, tile: MGRSTile) -> None:
+    if window(read_geobox(image, name), tile.geobox(30.0)) is None:
+        raise ProductError(f"{container.path}: the scene does not touch tile {tile.id}; choose a tile that it covers")
 
 
 def find_mtl(container: Container) -> str | None:
@@ -281,7 +304,7 @@ def _check_identity(container: Container, mtl_file: str, meta: LandsatMetadata) 
 
 def _band(container: Container, name: str, file: str) -> Band:
     info = band_table()[name]
-    return Band(name, info.s2_name, container.gdal_path(file), info.resolution, info.native)
+    return Band(name, info.s2_name, container.gdal_path(file), info.resolution, info.native, info.kind)
 
 
 def _band_files(

@@ -50,8 +50,8 @@ class AngleFiles:
 
 def read_angles(
     container: Container, files: AngleFiles, acquisition: datetime, method: str, scene_id: str | None = None
-) -> tuple[Angles, Source]:
-    """Angles of a scene in degrees and where they come from; `acquisition`: time of the scene centre, UTC.
+) -> Angles:
+    """Angles of a scene in degrees, `Angles.source` one of `Source`; `acquisition`: time of the scene centre, UTC.
 
     ``accurate``: the angle bands, else the exact solution of ``ANG.txt``, else the approximation, with a notice for every
     listed source that could not be used; cells outside the swath get the angles of the nearest cell inside.
@@ -63,23 +63,24 @@ def read_angles(
     if method == "reference":
         degrees, geobox = _approximate(container, files.template, acquisition)
         degrees = science.reference_stored(degrees).astype(np.float32) / np.float32(science.STORED_PER_DEGREE)
-        return Angles(degrees, NAMES, geobox), Source.APPROXIMATION
+        return Angles(degrees, NAMES, geobox, source=Source.APPROXIMATION)
     scene = read_geobox(container.gdal_path(files.template), container.label(files.template))
     notices: list[str] = []
     if files.bands:
         try:
-            return _of(_from_bands(container, files.bands, scene), scene, notices), Source.BANDS
+            return _of(_from_bands(container, files.bands, scene), scene, notices, Source.BANDS)
         except ProductError as error:
             notices.append(f"angle bands cannot be used: {error}")
     if files.coefficients is not None:
         try:
-            return _of(_from_coefficients(container, files.coefficients, scene, scene_id), scene, notices), Source.COEFFICIENTS
+            exact = _from_coefficients(container, files.coefficients, scene, scene_id)
+            return _of(exact, scene, notices, Source.COEFFICIENTS)
         except ProductError as error:
             notices.append(f"angle coefficients cannot be used: {error}")
     else:
         notices.append(f"{container.name}: the product has neither usable angle bands nor ANG.txt; angles are approximate")
     degrees, geobox = _approximate(container, files.template, acquisition)
-    return Angles(degrees.astype(np.float32), NAMES, geobox, notices=tuple(notices)), Source.APPROXIMATION
+    return Angles(degrees.astype(np.float32), NAMES, geobox, notices=tuple(notices), source=Source.APPROXIMATION)
 
 
 def angle_grid(scene: GeoBox) -> GeoBox:
@@ -88,13 +89,13 @@ def angle_grid(scene: GeoBox) -> GeoBox:
     return GeoBox((rows, columns), scene.affine * Affine.scale(BLOCK), scene.crs)
 
 
-def _of(degrees: np.ndarray, scene: GeoBox, notices: list[str]) -> Angles:
+def _of(degrees: np.ndarray, scene: GeoBox, notices: list[str], source: Source) -> Angles:
     """Angles with the cells outside the swath filled."""
     known = np.isfinite(degrees).all(axis=0)
     if not known.any():
         raise ProductError("no cell of the scene has angles")
     filled = np.stack(fill_nearest(*degrees))
-    return Angles(filled.astype(np.float32), NAMES, angle_grid(scene), notices=tuple(notices))
+    return Angles(filled.astype(np.float32), NAMES, angle_grid(scene), notices=tuple(notices), source=source)
 
 
 def _from_bands(container: Container, names: Mapping[str, str], scene: GeoBox) -> np.ndarray:

@@ -17,6 +17,9 @@ from sen2like.products.container import Container
 from sen2like.raster.image import Image
 from sen2like.science.toa import Radiometry
 
+NATIVE_NAMES = {"B08": "BP1", "B10": "BT1", "B11": "BT2"}
+"""Names by which native bands of Landsat are asked for: Sentinel-2 has bands B08, B10 and B11 too (spec 01 section 4.5)."""
+
 
 @dataclass(frozen=True)
 class Band:
@@ -30,11 +33,18 @@ class Band:
     """Nominal pixel size of the sensor, metres; the actual one is that of the file."""
     native: bool = False
     """True: no counterpart on the other sensor, goes to the NATIVE folder of outputs."""
+    kind: str = "reflective"
+    """``reflective``, ``panchromatic`` (reflectance too) or ``thermal``: no reflectance, its DN pass unchanged."""
 
     @property
     def output_name(self) -> str:
         """Name in output files: the Sentinel-2 name, else the sensor's own."""
         return self.s2_name or self.name
+
+    @property
+    def request_name(self) -> str:
+        """Name that asks for it: as in outputs, but one of its own for a native Landsat band that shares its name."""
+        return self.s2_name or NATIVE_NAMES.get(self.name, self.name)
 
 
 @dataclass(frozen=True)
@@ -76,6 +86,8 @@ class Angles:
     """True: values stand at the grid's corner points (Sentinel-2 nodes, every 5 km); False: they are stretched as cells."""
     notices: tuple[str, ...] = ()
     """What had to be replaced or assumed while making them, for the report."""
+    source: str = ""
+    """Where they come from, as the quality report tells it; empty: the metadata of the product."""
 
     def view(self, band: str) -> tuple[np.ndarray, np.ndarray]:
         """(view zenith, view azimuth) of a Sentinel-2 band name, or of the one pair that serves all bands."""
@@ -137,9 +149,24 @@ class Product(ABC):
         """Surface reflectance already: no atmospheric correction, no inter-calibration."""
         return "2" in self.level.removeprefix("Level-")[:2]
 
+    def band_of(self, s2_name: str) -> str | None:
+        """Own name of the band with that Sentinel-2 name; None when there is none."""
+        return next((band.name for band in self.bands.values() if band.s2_name == s2_name), None)
+
+    @property
+    def missing_names(self) -> tuple[str, ...]:
+        """`missing_bands` by the names that ask for them."""
+        return self.missing_bands
+
+    @property
+    def reach(self) -> float:
+        """Largest displacement, pixels, for which what `read` gives holds all that the product has for the tile."""
+        return float("inf")
+
     @abstractmethod
     def read(self, band: str, threads: int | None = None) -> Image:
-        """DN of a band: whole file, native type, on the file's grid; no-data value 0. `threads` for the decoder."""
+        """DN of a band: the whole file, or what the tile asked for needs of it; native type, on the file's grid; no-data
+        value 0. `threads` for the decoder."""
 
     @abstractmethod
     def radiometry(self, band: str) -> Radiometry:
@@ -150,8 +177,11 @@ class Product(ABC):
         """Angles by `method`: ``reference`` (spec 04 section 7) or ``accurate`` (section 11.2)."""
 
     @abstractmethod
-    def read_masks(self, scl: str | None = None) -> Masks:
-        """Validity and no-data masks; `scl`: path of an auxiliary scene classification that replaces the product's own."""
+    def read_masks(self, scl: str | None = None, quality: str = "reference") -> Masks:
+        """Validity and no-data masks; `scl`: path of an auxiliary scene classification that replaces the product's own.
+
+        `quality` says how quality bands are understood, where a family has them: ``reference`` or ``bits``.
+        """
 
     def document(self, kind: str) -> bytes | None:
         """Text of a metadata file: ``product``, ``tile``, ``datastrip`` or ``quality`` (L2A_QUALITY.xml); None: there is none."""

@@ -17,7 +17,7 @@ from sen2like.products.landsat_mtl import parse_mtl
 from sen2like.products.model import Product
 from sen2like.products.sentinel2 import FAMILY, find_product_metadata, open_sentinel2
 from sen2like.products.sentinel2_metadata import parse_product_metadata
-from sen2like.products.tar import open_archive, without_suffix
+from sen2like.products.tar import is_compressed, open_archive, without_suffix
 
 MAX_LISTED = 10
 """Candidates named in the error about a folder of products."""
@@ -130,8 +130,10 @@ def open_product(path: str | Path, tile: MGRSTile | None = None, extraction_fold
 def _recognise(path: str | Path) -> tuple[Family, Identity]:
     if not Path(path).exists():
         raise ProductError(f"product {path} not found")
-    row, identity = _match(os.path.abspath(path))  # by name first: a tar.gz is not opened for it
+    row, identity = _match(os.path.abspath(path))
     if row and identity:
+        if not is_compressed(path):  # which would have to be extracted first
+            open_archive(path)
         return row, identity
     container = open_archive(path)
     if any(OWN_METADATA.fullmatch(n) for n in container.root()):

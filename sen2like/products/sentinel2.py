@@ -98,7 +98,7 @@ class Sentinel2Product(Product):
     def read_angles(self, method: str) -> Angles:
         return angles_of(self.tile_metadata, method, self.container.label(self.documents["tile"]))
 
-    def read_masks(self, scl: str | None = None) -> Masks:
+    def read_masks(self, scl: str | None = None, quality: str = "reference") -> Masks:
         return sentinel2_masks.read_masks(self._mask_source(), scl)
 
     def document(self, kind: str) -> bytes | None:

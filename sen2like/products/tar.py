@@ -83,15 +83,21 @@ def open_archive(path: str | Path, extraction_folder: str | Path | None = None) 
     absolute = Path(os.path.abspath(path))
     if not absolute.is_file():
         return open_container(absolute)
-    with absolute.open("rb") as file:
-        compressed = file.read(2) == _GZIP
-    if compressed:
+    if is_compressed(absolute):
         if extraction_folder is None:
             raise ProductError(f"{absolute}: a compressed archive cannot be read in place; give a working folder, or unpack it")
         return Folder(extract(absolute, extraction_folder))
     if absolute.name.lower().endswith(SUFFIXES) or tarfile.is_tarfile(absolute):
         return TarArchive(absolute)
     return open_container(absolute)
+
+
+def is_compressed(path: str | Path) -> bool:
+    """True for a file compressed as a whole (``.tar.gz``): it cannot be read in place."""
+    if not os.path.isfile(path):
+        return False
+    with open(path, "rb") as file:
+        return file.read(2) == _GZIP
 
 
 def extract(path: str | Path, folder: str | Path) -> Path:

@@ -129,10 +129,13 @@ def for_each_strip(work: Callable[[slice], None], shape: tuple[int, int], pool: 
 class Timer:
     """Adds up the seconds spent inside ``with timer:`` by all threads."""
 
-    def __init__(self):
-        self.seconds = 0.0
+    def __init__(self, seconds: float = 0.0):
+        self.seconds = seconds
         self._lock = threading.Lock()
         self._here = threading.local()
+
+    def __reduce__(self):
+        return Timer, (self.seconds,)
 
     def __enter__(self) -> Timer:
         self._here.start = time.perf_counter()

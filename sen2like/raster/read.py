@@ -1,4 +1,4 @@
-"""Reading rasters: band 1 (or all bands) of a file as it is, and checks that the file is where its metadata say.
+"""Reading rasters: band 1 (or all bands) of a file or a part of it as it is, and checks that the file is where its metadata say.
 
 A file is decoded block by block in threads of our own. GDAL's own threads are as fast, but lose the errors of the codec: a
 truncated JPEG 2000 file would come back with zeros or rubbish in its last tiles and no error at all.
@@ -27,8 +27,14 @@ _ORIGIN_TOLERANCE = 0.01
 """pixels"""
 
 
-def read_image(path: str, what: str = "", threads: int = 1, nodata: float | None = None) -> Image:
-    """Band 1 of a raster, whole and in its native type, on the file's own grid.
+def read_image(
+    path: str,
+    what: str = "",
+    threads: int = 1,
+    nodata: float | None = None,
+    part: tuple[slice, slice] | None = None,
+) -> Image:
+    """Band 1 of a raster in its native type, on the file's own grid; whole, or `part` (rows, columns) of it.
 
     `path` is what GDAL opens; `what` says in messages what it is (``band B04 of S2A_...``); `nodata` replaces the file's own
     no-data value. Raises `RasterError` if the file is missing, unreadable, truncated, rotated or without position.
@@ -36,7 +42,7 @@ def read_image(path: str, what: str = "", threads: int = 1, nodata: float | None
     with _opened(path, what) as dataset:
         geobox = _geobox(dataset, path, what)
         nodata = dataset.nodata if nodata is None else nodata
-        return Image(_read(dataset, [1], threads, path, what)[0], geobox, nodata)
+        return Image(_read(dataset, [1], threads, path, what, part)[0], geobox if part is None else geobox[part], nodata)
 
 
 def read_layers(path: str, what: str = "", threads: int = 1) -> tuple[np.ndarray, GeoBox]:
@@ -89,9 +95,13 @@ def _opened(path: str, what: str) -> Iterator[DatasetReader]:
         raise RasterError(f"{_label(path, what)}: missing, truncated or unreadable ({cause}); fetch the product again") from error
 
 
-def _read(dataset: DatasetReader, indexes: list[int], threads: int, path: str, what: str) -> np.ndarray:
-    out = np.empty((len(indexes), *dataset.shape), dataset.dtypes[0])
-    windows = list(_windows(dataset.shape, dataset.block_shapes[0]))
+def _read(
+    dataset: DatasetReader, indexes: list[int], threads: int, path: str, what: str, part: tuple[slice, slice] | None = None
+) -> np.ndarray:
+    part = part or (slice(0, dataset.height), slice(0, dataset.width))
+    top, left = part[0].start, part[1].start
+    out = np.empty((len(indexes), part[0].stop - top, part[1].stop - left), dataset.dtypes[0])
+    windows = list(_windows(dataset.block_shapes[0], *part))
     pending = iter(windows)
     lock = threading.Lock()
 
@@ -102,7 +112,8 @@ def _read(dataset: DatasetReader, indexes: list[int], threads: int, path: str, w
             if window is None:
                 return
             rows, columns = window.toslices()
-            source.read(indexes, window=window, out=out[:, rows, columns])
+            here = slice(rows.start - top, rows.stop - top), slice(columns.start - left, columns.stop - left)
+            source.read(indexes, window=window, out=out[:, *here])
 
     def helper() -> None:
         # A dataset serves one thread only, and rasterio's options belong to the thread that sets them.
@@ -121,11 +132,14 @@ def _read(dataset: DatasetReader, indexes: list[int], threads: int, path: str, w
     return out
 
 
-def _windows(shape: tuple[int, int], block: tuple[int, int]) -> Iterator[Window]:
+def _windows(block: tuple[int, int], rows: slice, columns: slice) -> Iterator[Window]:
+    """Whole blocks of the file, several at once where they are small, cut to the part that is wanted."""
     height, width = (size * -(-_MIN_WINDOW // size) for size in block)
-    for row in range(0, shape[0], height):
-        for column in range(0, shape[1], width):
-            yield Window(column, row, min(width, shape[1] - column), min(height, shape[0] - row))
+    for row in range(rows.start // height * height, rows.stop, height):
+        for column in range(columns.start // width * width, columns.stop, width):
+            across = slice(max(row, rows.start), min(row + height, rows.stop))
+            along = slice(max(column, columns.start), min(column + width, columns.stop))
+            yield Window.from_slices(across, along)
 
 
 def _geobox(dataset: DatasetReader, path: str, what: str) -> GeoBox:

@@ -67,11 +67,16 @@ def write_image(
     nodata: float | None = None,
     scale: float = 1.0,
     offset: float = 0.0,
+    unit: str | None = None,
+    tags: Mapping[str, object] | None = None,
     threads: int = 1,
 ) -> None:
-    """Write one band (y, x) with its scale and offset tags (value = DN * scale + offset) in the format of images."""
+    """Write one band (y, x) with its scale and offset tags (value = DN * scale + offset) in the format of images.
+
+    `unit`: of the value. `tags`: more that the file is to tell, by name.
+    """
     if fmt.name == "JPEG2000":
-        _write_jp2(path, data, geobox, fmt, nodata=nodata, scale=scale, offset=offset, threads=threads)
+        _write_jp2(path, data, geobox, fmt, nodata=nodata, scale=scale, offset=offset, unit=unit, tags=tags, threads=threads)
         return
     options, factors = ({"compress": "LZW"}, []) if fmt.name == "GTIFF" else (_cog_options(fmt, geobox), fmt.factors(geobox))
     _write_tiff(
@@ -84,6 +89,8 @@ def write_image(
         nodata=nodata,
         scale=scale,
         offset=offset,
+        unit=unit,
+        tags=tags,
         threads=threads,
     )
 
@@ -154,11 +161,12 @@ def _write_tiff(
     offset: float = 0.0,
     names: Sequence[str] = (),
     unit: str | None = None,
+    tags: Mapping[str, object] | None = None,
     threads: int = 1,
 ) -> None:
     size = data.nbytes * (1 + sum(1 / f**2 for f in factors))
     with _memory_dataset(data, geobox, threads) as memory:
-        _describe(memory, nodata, scale, offset, names, unit)
+        _describe(memory, nodata, scale, offset, names, unit, tags)
         if factors:
             memory.build_overviews(factors, resampling)
         if size > 3e9:
@@ -175,6 +183,8 @@ def _write_jp2(
     nodata: float | None,
     scale: float,
     offset: float,
+    unit: str | None,
+    tags: Mapping[str, object] | None,
     threads: int,
 ) -> None:
     tile = _JP2_TILES.get(round(abs(geobox.resolution.x)), 1024)
@@ -188,7 +198,7 @@ def _write_jp2(
     if fmt.lossless:
         options |= {"quality": 100, "reversible": "YES", "ycbcr420": "NO"}
     with _memory_dataset(data[None], geobox, threads, pam=True) as memory:
-        _describe(memory, nodata, scale, offset)
+        _describe(memory, nodata, scale, offset, unit=unit, tags=tags)
         _copy(memory, path, driver="JP2OpenJPEG", **options)
 
 
@@ -222,7 +232,13 @@ class _memory_dataset:
 
 
 def _describe(
-    dataset, nodata: float | None, scale: float, offset: float, names: Sequence[str] = (), unit: str | None = None
+    dataset,
+    nodata: float | None,
+    scale: float,
+    offset: float,
+    names: Sequence[str] = (),
+    unit: str | None = None,
+    tags: Mapping[str, object] | None = None,
 ) -> None:
     if nodata is not None:
         dataset.nodata = nodata
@@ -233,6 +249,8 @@ def _describe(
         dataset.set_band_description(i, name)
     if unit:
         dataset.units = (unit,) * dataset.count
+    if tags:
+        dataset.update_tags(**tags)
 
 
 def _copy(dataset, path: Path, **options) -> None:

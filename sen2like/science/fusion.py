@@ -21,10 +21,12 @@ import numpy as np
 
 from sen2like.science.resample import CoarseField, Shape, mask_rows, to_resolution
 
-PAST_GAIN = 10000
-"""DN per unit of reflectance of past products."""
+PAST_GAIN = 10000.0
+"""Usual DN per unit of reflectance of past products."""
 LIMIT = 1.0
 """Landsat and the low-pass image are cut to -LIMIT ... LIMIT before they are enlarged (sections 4 and 6.3)."""
+LEAST_LIMIT = 0.9
+"""True reflectance below which the low-pass image, which includes the DN offset, is never cut (section 3)."""
 CHECK_RANGE = (0.0001, 1.5)
 """The auto-check compares reflectance cut to this range (section 7)."""
 LARGEST_COMPOSITION = 7
@@ -38,10 +40,19 @@ class Detail:
 
     `dn`: uint16 of the band (y, x), 0 = no data. `low`: the same ground at the pixel size of Landsat, DN; see
     :meth:`of_band`. `valid`: uint8 mask over the same ground at any pixel size, 0 = not clear; default all clear.
-    `protect`: no detail where one of the 8 neighbours is no data (not for a `low` that the product itself brought).
+    `protect`: no detail where one of the 8 neighbours is no data (not for a `low` that the product itself brought). `gain`,
+    `offset`: DN = reflectance * gain + offset.
     """
 
-    def __init__(self, dn: np.ndarray, low: np.ndarray, valid: np.ndarray | None = None, protect: bool = True):
+    def __init__(
+        self,
+        dn: np.ndarray,
+        low: np.ndarray,
+        valid: np.ndarray | None = None,
+        protect: bool = True,
+        gain: float = PAST_GAIN,
+        offset: float = 0.0,
+    ):
         if dn.ndim != 2 or dn.size == 0 or dn.dtype != np.uint16:
             raise ValueError(f"DN of a past product must be uint16 in rows and columns, not {dn.dtype} of shape {dn.shape}")
         if low.ndim != 2 or low.size == 0 or any(n > m for n, m in zip(low.shape, dn.shape, strict=True)):
@@ -51,7 +62,9 @@ class Detail:
         self._dn = dn
         self._valid = valid
         self._protect = protect
-        self._low = CoarseField.cells(np.clip(_reflectance(low), -LIMIT, LIMIT), self.shape)
+        self._gain = np.float32(gain)
+        limit = max(LIMIT, LEAST_LIMIT + offset / gain)
+        self._low = CoarseField.cells(np.clip(_reflectance(low, self._gain), -limit, limit), self.shape)
 
     @classmethod
     def of_band(
@@ -61,6 +74,8 @@ class Detail:
         landsat_resolution: float = 30.0,
         valid: np.ndarray | None = None,
         pool: Executor | None = None,
+        gain: float = PAST_GAIN,
+        offset: float = 0.0,
     ) -> Detail:
         """The detail of a band of `resolution` (metres, 10 or 20), its low-pass image made by the threads of `pool`.
 
@@ -68,11 +83,11 @@ class Detail:
         """
         if not resolution < landsat_resolution:
             raise ValueError(f"pixels of {resolution:g} m hold no detail that pixels of {landsat_resolution:g} m lack")
-        return cls(dn, to_resolution(dn, resolution, landsat_resolution, pool), valid)
+        return cls(dn, to_resolution(dn, resolution, landsat_resolution, pool), valid, gain=gain, offset=offset)
 
     def rows(self, start: int, stop: int) -> np.ndarray:
         """Rows [start, stop) of F - H, reflectance float32; 0 without data and beside pixels without data."""
-        detail = _reflectance(self._dn[start:stop])
+        detail = _reflectance(self._dn[start:stop], self._gain)
         detail -= self._low.rows(start, stop)
         first, last = max(0, start - 1), min(self.shape[0], stop + 1)
         around = self._dn[first:last]
@@ -295,5 +310,5 @@ def _area_mean(values: np.ndarray, shape: Shape) -> np.ndarray:
     return np.asarray(cv2.resize(values, (shape[1], shape[0]), interpolation=cv2.INTER_AREA)).reshape(shape)
 
 
-def _reflectance(dn: np.ndarray) -> np.ndarray:
-    return np.divide(dn, np.float32(PAST_GAIN), dtype=np.float32)
+def _reflectance(dn: np.ndarray, gain: np.float32) -> np.ndarray:
+    return np.divide(dn, gain, dtype=np.float32)

@@ -42,6 +42,15 @@ def offsets(image: GeoBox, frame: GeoBox, dx: float = 0.0, dy: float = 0.0) -> t
     return offset_y, offset_x
 
 
+def same_raster(image: GeoBox, frame: GeoBox) -> bool:
+    """True when the two differ by an offset only: `offsets` and `Framing` serve; else the image has to be warped."""
+    try:
+        offsets(image, frame)
+    except ValueError:
+        return False
+    return True
+
+
 def nearest(source: np.ndarray, offset_y: float, offset_x: float, shape_out: tuple[int, int]) -> np.ndarray:
     """Mask or other categorical raster (y, x) on the frame: input index floor(index + offset + 0.5), 0 outside; type kept."""
     out = np.zeros(shape_out, source.dtype)

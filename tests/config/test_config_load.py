@@ -81,9 +81,9 @@ def test_every_parameter_is_described():
     assert [key for key, field in FIELDS.items() if not field.description] == []
 
 
-def test_sections_are_those_of_the_gipp_xsd_in_order():
+def test_sections_are_those_of_the_gipp_xsd_in_order_and_one_of_ours():
     assert " ".join(model.title for model in sections().values()) == (
-        "Processing Directories InputProductArchive Geometry Atmcor Nbar Sbaf Fusion Stitching TopographicCorrection "
+        "Processing Directories InputProductArchive Geometry Masks Atmcor Nbar Sbaf Fusion Stitching TopographicCorrection "
         "DEMRepository OutputFormat COGoptions JPEG2000options Multiprocessing Packager RunTime"
     )
 

@@ -10,6 +10,7 @@ import rasterio
 
 from sen2like.grid import mgrs
 from sen2like.packaging.documents import MeanAngles, OutputProduct, ProductNames, WrittenFile, WrittenImage
+from sen2like.packaging.quantity import Quantity
 from sen2like.products.container import Folder
 from sen2like.products.model import Product
 from sen2like.record import ProcessingRecord
@@ -24,6 +25,8 @@ LANDSAT_BANDS = {
     "B01": (30, False), "B02": (30, False), "B03": (30, False), "B04": (30, False), "B8A": (30, False), "B11": (30, False),
     "B12": (30, False), "NATIVE B08": (15, True), "NATIVE B10": (30, True), "NATIVE B11": (30, True),
 }  # fmt: skip
+RADIANCE = Quantity("radiance", 3.342e-4, 0.1, "W m-2 sr-1 um-1", 774.8853, 1321.0789)
+"""Of the thermal bands, as the metadata of Landsat 8 have it."""
 DECIMATION = 30
 """Pixels are so many times coarser than the sensor's: 366 pixels a side instead of 10980."""
 
@@ -179,8 +182,9 @@ def output_product(
         grid = square.geobox(resolution * decimation)
         band = key.removeprefix("NATIVE ")
         path = names.image(band, resolution, native)
+        meaning = RADIANCE if source.sensor != "S2" and native and band != "B08" else Quantity.reflectance(10000, 1000)
         images.append(WrittenImage(path, band, native, resolution * decimation, tuple(grid.shape), grid.affine, square.epsg,
-                                   "uint16", 0, 1e-4, -0.1, "COG", 1, "0" * 64))  # fmt: skip
+                                   "uint16", 0, meaning, "COG", 1, "0" * 64))  # fmt: skip
     grid = square.geobox(20 * decimation)
     auxiliary = (
         WrittenFile(names.angles, "ANG"),

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft7Validator
+from products.landsat_scene import Scene
 from pystac.validation.local_validator import get_local_schema_cache
 from referencing import Registry, Resource
 from shapely.geometry import GeometryCollection, LineString, MultiPolygon, Polygon, shape
@@ -17,7 +18,10 @@ from shapely.geometry import GeometryCollection, LineString, MultiPolygon, Polyg
 from sen2like.grid import mgrs
 from sen2like.packaging import stac
 from sen2like.packaging.documents import MeanAngles, WrittenFile, write_documents
+from sen2like.products.landsat import open_landsat
 
+LANDSAT = {"C2 L1TP": (2, "L1TP"), "C2 L2SP": (2, "L2SP"), "C1": (1, "L1TP"), "before": (0, "L1T")}
+"""Landsat inputs of every kind: collection and level."""
 EXTENSION_SCHEMAS = Path(__file__).parents[3] / "shared" / "schemas" / "stac"
 CORE = "https://schemas.stacspec.org/v1.1.0/item-spec/json-schema/item.json"
 
@@ -47,28 +51,46 @@ def every_kind(tmp_path, source, tile="31TFJ"):
     return product
 
 
-def sources(tmp_path):
-    return {"S2A": cases.fake_product(tmp_path), "S2C": cases.fake_product(tmp_path, satellite="C", baseline="05.11"),
-            "LS8": cases.landsat_product(tmp_path)}  # fmt: skip
+def source(tmp_path, mission):
+    """An input of that mission, or of that kind of Landsat."""
+    if mission in LANDSAT:
+        collection, level = LANDSAT[mission]
+        return open_landsat(Scene(collection, level).write(tmp_path))
+    if mission == "LS8":
+        return cases.landsat_product(tmp_path)
+    return cases.fake_product(tmp_path, satellite=mission[-1], baseline="05.11" if mission == "S2C" else "05.10")
 
 
-@pytest.mark.parametrize("mission", ["S2A", "S2C", "LS8"])
+@pytest.mark.parametrize("mission", ["S2A", "S2C", "LS8", *LANDSAT])
 def test_items_are_valid_stac(tmp_path, mission):
-    content = item(every_kind(tmp_path, sources(tmp_path)[mission]), tmp_path)
+    content = item(every_kind(tmp_path, source(tmp_path, mission)), tmp_path)
     assert content["stac_version"] == "1.1.0"
     assert problems(content, get_local_schema_cache()[CORE]) == []
 
 
-@pytest.mark.parametrize("mission", ["S2A", "S2C", "LS8"])
+@pytest.mark.parametrize("mission", ["S2A", "S2C", "LS8", "C2 L1TP"])
 @pytest.mark.parametrize("extension", sorted(stac.EXTENSIONS))
 def test_items_obey_the_extensions_they_declare(tmp_path, mission, extension):
     version = stac.EXTENSIONS[extension]
     file = EXTENSION_SCHEMAS / f"{extension}-{version}.json"
     if not file.is_file():
         pytest.skip(f"schema of {extension} {version} not present")
-    content = item(every_kind(tmp_path, sources(tmp_path)[mission]), tmp_path)
+    content = item(every_kind(tmp_path, source(tmp_path, mission)), tmp_path)
     assert f"https://stac-extensions.github.io/{extension}/{version}/schema.json" in content["stac_extensions"]
     assert problems(content, json.loads(file.read_text())) == []
+
+
+@pytest.mark.parametrize("mission", LANDSAT)
+def test_landsat_fields_are_those_of_the_extension(tmp_path, mission):
+    file = EXTENSION_SCHEMAS / "landsat-v2.0.0.json"
+    if not file.is_file():
+        pytest.skip("schema of landsat 2.0.0 not present")
+    known = json.loads(file.read_text())["definitions"]["fields"]
+    got = item(cases.output_product(source(tmp_path, mission)), tmp_path)["properties"]
+    fields = {name: value for name, value in got.items() if name.startswith("landsat:")}
+    assert {"landsat:scene_id", "landsat:wrs_path", "landsat:wrs_row", "landsat:wrs_type"} <= fields.keys() <= known.keys()
+    assert [p for name, value in fields.items() for p in problems(value, known[name])] == []
+    assert fields.get("landsat:correction") == {"C2 L1TP": "L1TP", "C2 L2SP": "L2SP", "C1": "L1TP"}.get(mission)
 
 
 def test_items_without_masks_do_not_declare_classification(tmp_path):
@@ -119,7 +141,7 @@ def test_every_image_of_landsat_has_a_key_of_its_own(tmp_path, landsat):
     assert {"B01", "B02", "B03", "B04", "B8A", "B11", "B12", "pan", "lwir11", "lwir12"} <= assets.keys()
     assert "/IMG_DATA/L2H_" in assets["B11"]["href"] and "/NATIVE/" in assets["lwir12"]["href"]
     assert assets["B11"]["bands"][0]["eo:common_name"] == "swir16"
-    assert assets["lwir12"]["roles"] == ["data", "temperature"]
+    assert assets["lwir12"]["roles"] == ["data", "radiance"]
 
 
 def test_image_assets_tell_grid_scale_and_checksum(tmp_path, s2):

@@ -31,11 +31,11 @@ def edit(folder, change):
 
 
 def test_metadata_of_a_level_1_product(folder):
-    product = open_landsat(folder, mgrs.tile("31TFJ"))
+    product = open_landsat(folder, mgrs.tile("31TDJ"))
     assert product.name == folder.name
     assert (product.sensor, product.sensor_name, product.mission, product.instrument) == ("L8", "LS8", "LANDSAT_8", "OLI_TIRS")
     assert (product.level, product.is_level2, product.baseline) == ("L1TP", False, "LPGS_15.4.0")
-    assert (product.tile, product.epsg, product.refined) == ("31TFJ", 32631, False)
+    assert (product.tile, product.epsg, product.refined) == ("31TDJ", 32631, False)
     assert product.acquisition == product.datatake_start == product.datastrip_start == datetime(2017, 11, 30, 15, 28, 34, 390000)
     assert product.generation_time == datetime(2017, 12, 7, 1, 2, 3)
     assert (product.relative_orbit, product.absolute_orbit, product.path, product.row) == (196, "000000", 196, 30)
@@ -44,6 +44,11 @@ def test_metadata_of_a_level_1_product(folder):
     assert product.centre == pytest.approx((44.15, 3.0))
     assert product.notices == product.missing_bands == ()
     assert open_landsat(folder).tile is None
+
+
+def test_a_scene_that_does_not_touch_the_tile_is_refused(folder):
+    with pytest.raises(ProductError, match=r"the scene does not touch tile 31TFJ; choose a tile that it covers"):
+        open_landsat(folder, mgrs.tile("31TFJ"))
 
 
 def test_landsat_9_is_told_by_the_metadata(tmp_path):
@@ -68,7 +73,7 @@ def test_every_kind_has_its_bands_masks_and_reflectance(tmp_path, scene):
         assert (image.dtype, image.nodata) == (np.uint16, 0)
         assert image.geobox.transform.c == (491992.5 if pan else 491985)
     for method in ("reference", "bits"):
-        masks = product.read_masks(method=method)
+        masks = product.read_masks(quality=method)
         assert masks.percentages() == (100.0, 0.0)
         assert masks.valid.geobox == product.read("B04").geobox
 
@@ -107,9 +112,9 @@ def test_masks_of_quality_values_and_of_data(tmp_path):
     assert masks.data.data.sum() == ROWS * COLUMNS - 25
     assert not masks.data.data[8:13, 8:13].any()
     assert "1 pixels of the quality band" in masks.notices[0]
-    assert product.read_masks(method="bits").valid.data[0, :7].tolist() == [0, 0, 0, 0, 0, 0, 1]
+    assert product.read_masks(quality="bits").valid.data[0, :7].tolist() == [0, 0, 0, 0, 0, 0, 1]
     with pytest.raises(ValueError, match="mask method 'other'"):
-        product.read_masks(method="other")
+        product.read_masks(quality="other")
     with pytest.raises(ProductError, match="Sentinel-2 products only"):
         product.read_masks("scl.tif")
 

@@ -34,7 +34,8 @@ def files_of(folder: Path, prefix="", bands=True, coefficients=True) -> AngleFil
 
 
 def read(folder, files, method="accurate", when=WHEN, **options):
-    return read_angles(open_container(folder), files, when, method, **options)
+    angles = read_angles(open_container(folder), files, when, method, **options)
+    return angles, angles.source
 
 
 def difference(a, b):
@@ -148,7 +149,7 @@ def test_worked_example_from_a_band_of_the_scene(tmp_path):
                        crs="EPSG:32617", transform=scene.affine) as band:  # fmt: skip
         band.write(data, 1)
     when = datetime(2022, 1, 29, 15, 28, 34, 396429, UTC)
-    angles, _ = read_angles(open_container(tmp_path), AngleFiles("B1.TIF"), when, "reference")
+    angles = read_angles(open_container(tmp_path), AngleFiles("B1.TIF"), when, "reference")
     assert angles.degrees.shape == (4, 774, 761)
     stored = np.rint(angles.degrees * 100).astype(int)
     assert stored[:, 0, 0].tolist() == [10233, 1211, 11335, 3346]

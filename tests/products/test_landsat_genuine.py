@@ -166,13 +166,13 @@ def test_masks_follow_from_quality_values_and_the_first_band(opened, genuine, kn
     padded = np.pad(dn > 0, 2, constant_values=True)
     data = np.lib.stride_tricks.sliding_window_view(padded, (5, 5)).all(axis=(2, 3))
     np.testing.assert_array_equal(masks.data.data, data)
-    bits = product.read_masks(method="bits").valid.data
+    bits = product.read_masks(quality="bits").valid.data
     assert set(np.unique(quality[bits == 1])) <= {21824, 2720}  # clear land, spec 04 section 3.1
 
 
 def test_quality_values_of_another_collection_are_told(opened):
     """The owner of this product put the quality band of Collection 1 into it."""
-    masks = opened(BY_NAME["LC08_L1TP_090084_20160121_20200907_02_T1"]).read_masks(method="bits")
+    masks = opened(BY_NAME["LC08_L1TP_090084_20160121_20200907_02_T1"]).read_masks(quality="bits")
     assert any("its collection does not define" in notice for notice in masks.notices)
     assert not masks.valid.data.any()
 

@@ -49,7 +49,7 @@ def test_all_bands_are_on_the_grid_of_the_metadata(standard):
 def test_masks_meet_clouds_shadows_and_the_edge_of_the_swath(standard, method):
     product, truth, _ = standard
     classes = raster(truth / "mask_scene.tif")
-    masks = product.read_masks(method=method)
+    masks = product.read_masks(quality=method)
     assert masks.notices == ()
     assert not masks.valid.data[classes != 0].any()
     assert masks.valid.data[classes == 0].mean() > 0.8  # the rest is water

@@ -1,0 +1,141 @@
+"""S2L_Fusion: Landsat at 10 and 20 m with the detail of past Sentinel-2 products of the tile; spec 06."""
+
+import logging
+from dataclasses import dataclass
+
+import numpy as np
+from odc.geo.geobox import GeoBox
+
+from sen2like.auxiliary import past_products as past
+from sen2like.auxiliary.past_products import PastProduct
+from sen2like.blocks.base import FusionCheck, FusionPlan, Job, S2L_Process
+from sen2like.errors import BlockError
+from sen2like.raster.image import Image, RowImage, Timer
+from sen2like.raster.read import read_geobox
+from sen2like.science.fusion import Detail, Fusion, auto_check
+from sen2like.science.masks import resize_nearest
+
+log = logging.getLogger(__name__)
+
+FUSED = ("B02", "B03", "B04", "B8A", "B11", "B12")
+"""Bands, by Sentinel-2 name, of which Sentinel-2 has more detail; B01 is coarser there (spec 06 section 1)."""
+
+
+@dataclass(frozen=True)
+class FusedImage(RowImage):
+    """Reflectance on the grid of the past products, NaN = no data; its rows are fused when asked for."""
+
+    fusion: Fusion
+    geobox: GeoBox
+    timer: Timer
+    nodata: float | None = None
+
+    def rows(self, start: int, stop: int) -> np.ndarray:
+        with self.timer:
+            return self.fusion.rows(start, stop)
+
+
+class S2L_Fusion(S2L_Process):
+    """composite: the newest clear product gives the detail; predict: that of the last two, extrapolated to the date."""
+
+    switch = "doFusion"
+    order = 110
+    suffix = "_FUSION.TIF"
+    sensors = frozenset({"L8", "L9"})
+
+    def declines(self, job: Job) -> str | None:
+        if not job.config.processing.doPackagerL2F:
+            return "doPackagerL2F is off: nothing would be done with its result"
+        job.fusion = _plan(job)
+        return None if job.fusion else "it has nothing to take detail from, so there will be no L2F product"
+
+    def preprocess(self, job: Job) -> None:
+        plan, options = _required(job), job.config.fusion
+        self._masks = [past.read_mask(product, job.cores) for product in plan.products]
+        for product in plan.products:
+            job.record.add_reference(product.name)
+        shares = _shares(self._masks, job.masks.data.data)
+        if shares[0] == 100:
+            job.warn("no pixel is clear in any past product: L2F is Landsat interpolated, without detail")
+        job.record.set_quality(
+            PREDICTED_METHOD=plan.method,
+            FUSION_AUTO_CHECK_THRESHOLD=options.fusion_auto_check_threshold,
+            PREDICTED_PIXELS_STATISTICS=" ".join(f"{n}:{share:.2f}%" for n, share in reversed(list(enumerate(shares)))),
+        )
+        names = ", ".join(product.name for product in plan.products)
+        job.record.applied("Fusion", method=plan.method, products=names, **({} if plan.w is None else {"w": round(plan.w, 4)}))
+        log.info("%s: fusion (%s) with %s", job.product.name, plan.method, names)
+
+    def process(self, job: Job, image: RowImage, band: str) -> RowImage:
+        s2_name = job.product.bands[band].s2_name
+        if s2_name not in FUSED:
+            return image
+        plan = _required(job)
+        landsat = image.computed(job.pool)
+        details = [self._detail(job, product, mask, s2_name, landsat.resolution)
+                   for product, mask in zip(plan.products, self._masks, strict=True)]  # fmt: skip
+        fusion = Fusion(landsat.data, job.masks.data.data, details, plan.w, nodata=np.nan)
+        fused = FusedImage(fusion, job.tile.geobox(plan.products[-1].resolution(s2_name)), job.record.timer(self.name()))
+        if s2_name == job.config.fusion.fusion_auto_check_band:
+            self._check(job, s2_name, landsat, fused)
+        return fused
+
+    def postprocess(self, job: Job) -> None:
+        wanted = job.config.fusion.fusion_auto_check_band
+        if job.fusion_check is None:
+            log.info("%s: no fusion check, band %s was not fused", job.product.name, wanted)
+
+    def _detail(self, job: Job, product: PastProduct, mask: np.ndarray, s2_name: str, resolution: float) -> Detail:
+        job.check()
+        with job.record.timer("read past products"):
+            dn = past.read_band(product, s2_name, job.threads)
+            low = past.read_low(product, s2_name, job.threads)
+        encoding = {"gain": job.config.output_format.gain, "offset": job.config.output_format.offset}
+        if low is not None:
+            return Detail(dn, low, mask, protect=False, **encoding)
+        with job.record.timer("detail"):
+            return Detail.of_band(dn, product.resolution(s2_name), resolution, mask, job.pool, **encoding)
+
+    def _check(self, job: Job, s2_name: str, landsat: Image, fused: FusedImage) -> None:
+        threshold = job.config.fusion.fusion_auto_check_threshold
+        with job.record.timer("fusion check"):
+            check = auto_check(landsat.data, job.masks.data.data, fused.rows, fused.shape, threshold, job.pool)
+        job.fusion_check = FusionCheck(s2_name, check.agrees, check.difference, landsat.geobox)
+        figures = check.statistics()
+        text = " ".join(f"{name}:{value:.5f}" for name, value in figures.items() if name != "agreeing")
+        job.record.set_quality(OVERALL_STATISTICS=f"{s2_name} {text} within_threshold:{figures['agreeing']:.2f}%")
+        log.debug("%s: fusion check of %s: %s", job.product.name, s2_name, figures)
+
+
+def _plan(job: Job) -> FusionPlan | None:
+    """The past products to use and how; None, with a warning that says why, when there are none."""
+    config, product = job.config, job.product
+    resolutions = {
+        band.s2_name: read_geobox(band.path).resolution.x
+        for band in (product.bands[name] for name in job.bands)
+        if band.s2_name in FUSED
+    }
+    if not resolutions:
+        return None
+    out, date = config.output_format, product.acquisition.date()
+    count = config.fusion.predict_nb_products
+    found, notices = past.choose(config.directories.archive_dir, job.tile, date, count, resolutions, out.gain, out.offset)
+    method, w, more = past.method(found, config.fusion.predict_method, date)
+    for notice in (*notices, *more):
+        job.warn(notice)
+    if method is None:
+        return None
+    return FusionPlan(tuple(found[-2:] if method == "predict" else found), method, w)
+
+
+def _required(job: Job) -> FusionPlan:
+    if job.fusion is None:
+        raise BlockError(f"{job.product.name}: fusion was not planned")
+    return job.fusion
+
+
+def _shares(masks: list[np.ndarray], data: np.ndarray) -> list[float]:
+    """Percent of the pixels with data that are clear in 0, 1, 2 ... of the past products."""
+    counts = sum((resize_nearest(mask, data.shape) != 0).astype(np.uint8) for mask in masks)
+    found = np.bincount(np.asarray(counts)[data != 0], minlength=len(masks) + 1)
+    return [100.0 * float(n) / max(1, int(found.sum())) for n in found]
