@@ -17,13 +17,15 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn, get_args
 
+from pydantic import ValidationError
+
 from sen2like import __version__, logs
 from sen2like.config import Config, default_configuration, load
 from sen2like.config.generate import effective_ini
 from sen2like.console import Narrator, listing, summary
-from sen2like.errors import ConfigurationError, Sen2LikeError, UsageError
-from sen2like.events import Listed, ProductFinished, RunStarted
-from sen2like.request import LANDSAT_NATIVE_BANDS, S2_BANDS, ListFormat, Request
+from sen2like.errors import ConfigurationError, NothingToDo, Sen2LikeError, UsageError
+from sen2like.events import Listed, ProductFinished, RunStarted, TileFailed
+from sen2like.request import LANDSAT_NATIVE_BANDS, S2_BANDS, IfLocked, ListFormat, Request, WhichTiles
 
 log = logging.getLogger(__name__)
 
@@ -37,12 +39,15 @@ examples:
   sen2like product-mode S2A_MSIL1C_20171030T104151_N0500_R008_T31TFJ_20231010T000000.SAFE
   sen2like product-mode S2B_MSIL2A_20230612T104029_N0509_R008_T31TFJ_20230612T134600.SAFE.zip --bands B04,B8A
   sen2like product-mode PRODUCT --tile 31TFJ --conf my.ini --confParams "doSbaf=False,archive_dir=/data/out"
+  sen2like single-tile-mode 31TFJ --start-date 2021-06-01 --end-date 2021-06-30 --jobs 2
+  sen2like multi-tile-mode region.geojson --start-date 2021-06-01 --no-run --list-format table
+  sen2like roi-based-mode field.geojson --start-date 2021-06-01
   sen2like --print-config --conf my.ini
 
 exit codes:
-  0 all products done or filtered     3 invalid configuration, missing input  130 interrupted
-  1 nothing to do, unexpected error   4 some products failed                  143 terminated
-  2 wrong usage                       5 every product failed
+  0 all products done or filtered     3 invalid configuration, missing input  6 nothing found (--strict)
+  1 nothing to do, unexpected error   4 some products failed                  130 interrupted
+  2 wrong usage                       5 every product failed                  143 terminated
 """
 
 
@@ -81,6 +86,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except UsageError as error:
         (parsers[mode] if mode else parser).print_usage(sys.stderr)
         return _refused(error, USAGE, given)
+    except NothingToDo as error:
+        return _refused(error, ERROR, given)
     except Sen2LikeError as error:
         return _refused(error, INVALID, given)
     except Terminated:
@@ -98,7 +105,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(given: dict[str, Any], mode: str | None) -> int:
     asked = {name: given[name] for name in Request.model_fields if name in given}
-    request = Request(**asked)
+    request = _request(asked)
     config = _configuration(given, mode)
     at_run_time = config.run_time
     request = request.model_copy(
@@ -119,6 +126,14 @@ def _run(given: dict[str, Any], mode: str | None) -> int:
     return _follow(request, config)
 
 
+def _request(asked: dict[str, Any]) -> Request:
+    try:
+        return Request(**asked)
+    except ValidationError as error:
+        problems = [f"--{str(e['loc'][0]).replace('_', '-')} {e['input']}: {e['msg']}" for e in error.errors()]
+        raise UsageError("; ".join(problems)) from error
+
+
 def _configuration(given: dict[str, Any], mode: str | None) -> Config:
     options: dict[str, object] = {
         key: given[name]
@@ -132,6 +147,8 @@ def _configuration(given: dict[str, Any], mode: str | None) -> Config:
     }
     if given.get("force"):
         options["if_exists"] = "replace"
+    if given.get("l2a"):
+        options["s2_processing_level"] = "LEVEL2A"
     path = given.get("conf") or default_configuration()
     return load(path, given.get("conf_params", []), options, searching=mode is not None and MODES[mode].searching)
 
@@ -146,6 +163,7 @@ def _follow(request: Request, config: Config) -> int:
     run_dir: Path | None = None
     results: list[ProductFinished] = []
     listed: list[Listed] = []
+    refused: list[TileFailed] = []
     try:
         with _sigterm_raises(), Narrator() as narrator, _closing(run(request, config)) as events:
             for event in events:
@@ -157,6 +175,8 @@ def _follow(request: Request, config: Config) -> int:
                     results.append(event)
                 elif isinstance(event, Listed):
                     listed.append(event)
+                elif isinstance(event, TileFailed):
+                    refused.append(event)
     finally:
         if request.no_run and listed:
             print(listing(listed, request.list_format))
@@ -165,15 +185,17 @@ def _follow(request: Request, config: Config) -> int:
         if run_dir is not None:  # also of a run that was broken off
             run_dir.mkdir(parents=True, exist_ok=True)  # cleared at the end of a good run
             log.info("report: %s", write(report.report(), run_dir)[1])
-    return _exit_code(results, listed, request)
+    return _exit_code(results, listed, refused, request)
 
 
-def _exit_code(results: list[ProductFinished], listed: list[Listed], request: Request) -> int:
+def _exit_code(results: list[ProductFinished], listed: list[Listed], refused: list[TileFailed], request: Request) -> int:
     failed = [result for result in results if result.status == "failed"]
-    if any(result.status == "interrupted" for result in results):
+    if any(result.status == "interrupted" for result in results) and not (request.fail_fast and failed):
         return INTERRUPTED
-    if failed:
-        return ALL_FAILED if len(failed) == len(results) else SOME_FAILED
+    if failed or refused:
+        good = any(result.status in ("done", "skipped") for result in results)
+        good = good or any(c.decision == "made before" for event in listed for c in event.candidates)
+        return SOME_FAILED if good else ALL_FAILED
     if request.strict and not any(event.candidates for event in listed):
         return EMPTY
     return OK
@@ -220,7 +242,10 @@ def _generator(events: Any) -> Any:
 def _hoisted(words: list[str]) -> tuple[list[str], str | None]:
     """The words with the mode word first, old spellings replaced; -> (words, mode or None)."""
     words = [_spelled(word) for word in words]
-    takes_value = {"--refImage", "--wd", "--conf", "--confParams", "--bands", "--list-format", "--tile"}
+    takes_value = {
+        "--refImage", "--wd", "--conf", "--confParams", "--bands", "--list-format", "--tile", "--tiles", "--start-date",
+        "--end-date", "--jobs", "-j", "--scheduler", "--memory", "--timeout", "--if-locked", "--fusion-history",
+    }  # fmt: skip
     position = 0
     while position < len(words) and words[position] != "--":
         word = words[position]
@@ -260,6 +285,48 @@ def _parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentPars
 def _product_mode(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("product", metavar="PRODUCT", type=Path, help="the product: its folder or archive file")
     parser.add_argument("--tile", help="tile, e.g. 31TFJ; needed when the product's name does not tell it", **_LATER)
+
+
+def _single_tile_mode(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("tile", metavar="TILE", help="tile, e.g. 31TFJ")
+    _add_search(parser)
+
+
+def _multi_tile_mode(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("roi", metavar="ROI", type=Path, help="vector file (GeoJSON, GeoPackage, Shapefile ...) with the region")
+    parser.add_argument(
+        "--tiles", choices=get_args(WhichTiles), help="all that the region touches (default) or as few as cover it", **_LATER
+    )
+    _add_search(parser)
+
+
+def _roi_based_mode(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("roi", metavar="ROI", type=Path, help="vector file with the region; outside of it outputs have no data")
+    parser.add_argument("--tile", help="tile that contains the region; default the one nearest to it", **_LATER)
+    _add_search(parser)
+
+
+def _add_search(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("which products")
+    group.add_argument("--start-date", metavar="YYYY-MM-DD", help="first day", **_LATER)
+    group.add_argument("--end-date", metavar="YYYY-MM-DD", help="last day, included", **_LATER)
+    _flag(group, "--l2a", "Sentinel-2 Level-2A products instead of Level-1C")
+    group.add_argument(
+        "--fusion-history", metavar="DAYS", type=int, **_LATER,
+        help="look so many days before the first day for the Sentinel-2 products that fusion of the first Landsat dates needs",
+    )  # fmt: skip
+    group = parser.add_argument_group("many products")
+    group.add_argument("-j", "--jobs", metavar="N", type=int, help="products in work at a time; default 1", **_LATER)
+    group.add_argument("--scheduler", metavar="ADDRESS", help="do the work on a Dask cluster, e.g. tcp://host:8786", **_LATER)
+    group.add_argument(
+        "--memory", metavar="GB", type=float, help="memory all of them may need together; default what is free", **_LATER
+    )
+    group.add_argument("--timeout", metavar="MINUTES", type=float, help="give a product up after so long", **_LATER)
+    group.add_argument(
+        "--if-locked", choices=get_args(IfLocked), help="when another run works on the tile; default wait", **_LATER
+    )
+    _flag(group, "--fail-fast", "stop at the first product that fails")
+    _flag(group, "--strict", "finding no product is a failure (exit code 6)")
 
 
 _LATER: dict[str, Any] = {"default": argparse.SUPPRESS}
@@ -316,4 +383,7 @@ def _flag(group: Any, name: str, text: str, *short: str) -> None:
 
 MODES = {
     "product-mode": Mode("process one product on one tile", _product_mode, searching=False),
+    "single-tile-mode": Mode("process all selected products of one tile", _single_tile_mode, searching=True),
+    "multi-tile-mode": Mode("process all tiles that a region touches", _multi_tile_mode, searching=True),
+    "roi-based-mode": Mode("process a region inside one tile; outside of it is no data", _roi_based_mode, searching=True),
 }

@@ -12,6 +12,10 @@ class UsageError(Sen2LikeError):
     """The command line asks for something that does not exist or contradicts itself."""
 
 
+class NothingToDo(Sen2LikeError):
+    """The request is right, but there is nothing to process."""
+
+
 class ConfigurationError(Sen2LikeError):
     """The configuration is missing, unreadable or invalid; holds every problem found."""
 

@@ -15,7 +15,7 @@ class Candidate:
     tile: str
     path: str
     decision: str
-    """``selected`` or ``dropped``."""
+    """``selected``, ``partner`` (stitched to a selected one), ``made before`` or ``dropped``."""
     reason: str = ""
     tile_coverage: float | None = None
     """0..1"""
@@ -36,6 +36,23 @@ class Listed:
 
     tile: str
     candidates: tuple[Candidate, ...]
+
+
+@dataclass(frozen=True)
+class TileFailed:
+    """Nothing, or not everything, can be done for a tile: an archive does not answer, or another run has the tile."""
+
+    tile: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class ProductRetried:
+    """A product will be processed once more from its beginning; what was told of it is void."""
+
+    tile: str
+    product: str
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -67,6 +84,8 @@ class ProductFinished:
     reason: str = ""
     """Why it failed or was skipped: block, band and cause."""
     record: ProcessingRecord | None = field(default=None, repr=False)
+    transient: bool = False
+    """It failed for a reason that may pass, such as a network file system that did not answer."""
     peak_memory_mb: float | None = None
     """Largest resident memory of the process meanwhile, 10**6 bytes."""
 
@@ -77,4 +96,4 @@ class RunFinished:
     seconds: float
 
 
-Event = RunStarted | Listed | ProductStarted | StepDone | ProductFinished | RunFinished
+Event = RunStarted | Listed | TileFailed | ProductStarted | StepDone | ProductRetried | ProductFinished | RunFinished

@@ -4,6 +4,7 @@ A task needs nothing but its own values and the configuration, so that it can ru
 """
 
 import logging
+import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -11,15 +12,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event as Flag
 
+from sen2like.auxiliary.past_products import choose
 from sen2like.blocks.base import Cancelled, Job, Partner
+from sen2like.blocks.fusion import fused_bands
 from sen2like.blocks.packager import configuration_hash
 from sen2like.blocks.registry import chain
 from sen2like.config import Config
 from sen2like.errors import ConfigurationError, ProductError, Sen2LikeError, UsageError
 from sen2like.events import Event, ProductFinished, ProductStarted
 from sen2like.execution.memory import PeakMemory
+from sen2like.execution.retry import is_transient
 from sen2like.execution.threads import Threads
 from sen2like.grid.mgrs import MGRSTile
+from sen2like.grid.region import read_region
 from sen2like.packaging.names import ProductNames
 from sen2like.packaging.output import image_key
 from sen2like.packaging.writer import made_before
@@ -48,10 +53,14 @@ class ProductTask:
     """Names by which bands are asked for; None: all."""
     partners: tuple[Path, ...] = ()
     """Further scenes of the same pass, those that add most first."""
+    region: Path | None = None
+    """Vector file of the region outside of which there is no data in the outputs (roi-based-mode)."""
     intermediates: bool = False
     parallelize_bands: bool = False
     debug: bool = False
     """Log tracebacks of expected errors too."""
+    cores: int | None = None
+    """Processors it may use; None: all."""
 
 
 def run_task(task: ProductTask, config: Config, emit: Emit, stop: Flag) -> ProductFinished:
@@ -76,7 +85,7 @@ def _run_task(task: ProductTask, config: Config, emit: Emit, stop: Flag) -> Prod
         extracted = task.run_dir / "extracted"
         product = open_product(task.path, task.tile, extracted)
         name = product.name
-        reason = _too_cloudy(product, config) or _already_made(task, config, product)
+        reason = too_cloudy(product, config) or already_made(task, config, product)
         if reason:
             log.info("Skip product %s: %s", name, reason)
             return ended("skipped", reason=reason)
@@ -86,7 +95,7 @@ def _run_task(task: ProductTask, config: Config, emit: Emit, stop: Flag) -> Prod
         for line in declined:
             log.info("%s: %s", name, line)
         emit(ProductStarted(task.tile.id, name, job.bands))
-        threads = Threads.for_product(config.multiprocessing.number_of_process, task.parallelize_bands)
+        threads = Threads.for_product(config.multiprocessing.number_of_process, task.parallelize_bands, task.cores)
         return ended("done", process(job, blocks, threads, emit, task.intermediates))
     except Cancelled as e:
         return ended("interrupted", reason=str(e))
@@ -94,15 +103,17 @@ def _run_task(task: ProductTask, config: Config, emit: Emit, stop: Flag) -> Prod
         raise
     except Sen2LikeError as e:
         log.error("%s failed: %s", name, e, exc_info=task.debug)
-        return ended("failed", reason=str(e))
+        return replace(ended("failed", reason=str(e)), transient=is_transient(e))
     except Exception as e:
         log.exception("%s failed: %s: %s", name, type(e).__name__, e)
-        return ended("failed", reason=f"{type(e).__name__}: {e}")
+        return replace(ended("failed", reason=f"{type(e).__name__}: {e}"), transient=is_transient(e))
 
 
 def _prepare(task: ProductTask, config: Config, product: Product, stop: Flag) -> Job:
     """Masks, angles and band list of a product, ready for its blocks."""
     workdir = task.run_dir / task.tile.id / product.name
+    if workdir.exists():  # an earlier attempt of this run
+        shutil.rmtree(workdir)
     workdir.mkdir(parents=True)
     bands = _bands(task, product)
     masks, angles = _masks_and_angles(config, product, task.tile)
@@ -123,6 +134,8 @@ def _prepare(task: ProductTask, config: Config, product: Product, stop: Flag) ->
         raise ConfigurationError(f"doGeometry = False: {product.name} has to be put on the grid of the tile; set it to True")
     if config.processing.doStitching:
         job.partners = _partners(task, config, job)
+    if task.region is not None:
+        job.region = read_region(task.region)
     if task.intermediates:
         _keep_auxiliary(job)
     return job
@@ -185,27 +198,41 @@ def _auxiliary_scl(config: Config, product: Product, tile: MGRSTile) -> str | No
     return None
 
 
-def _too_cloudy(product: Product, config: Config) -> str | None:
+def too_cloudy(product: Product, config: Config) -> str | None:
+    """Why the clouds of the whole product are too many; None: they are not, or are unknown."""
     limit = config.input_product_archive.cloud_cover
     if product.cloud_cover is None or product.cloud_cover <= limit:
         return None
     return f"cloud cover {product.cloud_cover:.1f} % > {limit:g} %"
 
 
-def _already_made(task: ProductTask, config: Config, product: Product) -> str | None:
-    """With ``if_exists = skip``: the outputs that would only be repeated, if all of them are there (spec 10 section 9)."""
+def already_made(task: ProductTask, config: Config, product: Product, fusion: bool | None = None) -> str | None:
+    """With ``if_exists = skip``: the outputs that would only be repeated, if all of them are there (spec 10 section 9).
+
+    `fusion`: whether a Landsat product will have something to be fused with; None: look what the archive has now.
+    """
     if config.packager.if_exists != "skip":
         return None
     on = config.processing
-    levels = {"L2H": on.doPackagerL2H, "L2F": on.doPackagerL2F and on.doFusion}
+    levels = ["L2H"] if on.doPackagerL2H else []
+    if on.doPackagerL2F and on.doFusion and (product.sensor == "S2" or _can_be_fused(task, config, product, fusion)):
+        levels.append("L2F")
     own = [product.bands[name] for name in _bands(task, product)]
     bands = [image_key(band.output_name, band.native, product.sensor) for band in own]
-    digest = configuration_hash(config, task.reference)
+    digest = configuration_hash(config, task.reference, task.region)
     found = []
-    for level in (level for level, wanted in levels.items() if wanted):
+    for level in levels:
         names = ProductNames.of(product, level, task.tile.id, datetime.now(UTC))
         made = made_before(Path(config.directories.archive_dir) / task.tile.id, names, product.name, digest, bands)
         if made is None:
             return None
         found.append(made.name)
-    return f"made before with the same configuration: {', '.join(found)}"
+    return f"made before with the same configuration: {', '.join(found)}" if found else None
+
+
+def _can_be_fused(task: ProductTask, config: Config, product: Product, known: bool | None) -> bool:
+    if known is not None:
+        return known
+    bands = fused_bands(product, _bands(task, product))
+    out, archive = config.output_format, config.directories.archive_dir
+    return bool(bands and choose(archive, task.tile, product.acquisition.date(), 1, bands, out.gain, out.offset)[0])

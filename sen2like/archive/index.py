@@ -85,23 +85,22 @@ class Index:
 
     def detailed(self, found: Iterable[Found]) -> list[Found]:
         """The same with cloud cover and footprint of their metadata, read once and kept in the index."""
-        completed, changed = [], False
-        for product in found:
-            try:
-                modified = os.stat(product.location).st_mtime_ns
-            except OSError:
-                completed.append(product)  # whoever opens it tells that it has gone
-                continue
-            known = self._details.get(product.location)
-            if known is None or known[0] != modified:
-                known = modified, read_details(product.location)
-                self._details[product.location] = known
-                changed = True
-            completed.append(replace(product, cloud_cover=known[1].cloud_cover, footprint=known[1].footprint))
-        if changed:
-            with self._lock:
+        with self._lock:
+            known = {path: modified for path, (modified, _) in self._details.items()}
+            completed = [self._detailed(product) for product in found]
+            if known != {path: modified for path, (modified, _) in self._details.items()}:
                 self._save()
         return completed
+
+    def _detailed(self, product: Found) -> Found:
+        try:
+            modified = os.stat(product.location).st_mtime_ns
+        except OSError:
+            return product  # whoever opens it tells that it has gone
+        known = self._details.get(product.location)
+        if known is None or known[0] != modified:
+            known = self._details[product.location] = modified, read_details(product.location)
+        return replace(product, cloud_cover=known[1].cloud_cover, footprint=known[1].footprint)
 
     def _places(self) -> dict[object, list[tuple[str, Identity]]]:
         with self._lock:

@@ -77,3 +77,5 @@ class Decision:
     """``cloud 34 > 20``, ``superseded by ...``, ``partner of ...``"""
     tile_coverage: float | None = None
     cloud_cover: float | None = None
+    partner_of: Found | None = None
+    """The selected product that a partner is stitched to."""

@@ -75,7 +75,11 @@ def _of_pass(members: Sequence[Found], criteria: Criteria, inspect: Inspect) -> 
         outcome |= _of_images(max(clear, key=lambda c: _suitability(c, criteria)), best, criteria)
     else:
         outcome |= {id(candidate): ("dropped", _cloudy(candidate, criteria)) for candidate in best}
-    return [Decision(c.found, *outcome[id(c)], c.coverage, c.cloud_cover) for c in everyone]
+    main = next((c.found for c in everyone if outcome[id(c)][0] == "selected"), None)
+    return [
+        Decision(c.found, *outcome[id(c)], c.coverage, c.cloud_cover, main if outcome[id(c)][0] == "partner" else None)
+        for c in everyone
+    ]
 
 
 def _of_images(main: Candidate, best: Sequence[Candidate], criteria: Criteria) -> dict[int, tuple[str, str]]:

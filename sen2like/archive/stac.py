@@ -63,13 +63,18 @@ class Stac:
         url = href if post else with_parameters(href, body)
         sent: dict[str, Any] | None = body if post else None
         visited = set()
+        previous: list[dict[str, Any]] = []
         while True:
             key = f"{url} {json.dumps(sent, sort_keys=True)}"
             if key in visited:
                 raise Unreachable(f"{shown(url)}: the pages go in a circle, the answer is incomplete")
             visited.add(key)
             answer = self.http.get_json(url) if sent is None else self.http.post_json(url, sent)
-            for item in _features(answer, url):
+            items = _features(answer, url)
+            if items and items == previous:
+                raise Unreachable(f"{shown(url)}: repeats the page before it, the answer is incomplete")
+            previous = items
+            for item in items:
                 yield record_of(item, url, self.assets)
             link = _links(answer, "next")
             if not link or not link[0].get("href"):

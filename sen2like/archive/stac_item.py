@@ -94,6 +94,7 @@ def _places(asset: Any, url: str) -> Iterator[str]:
 
 
 def _absolute(href: str, url: str) -> str:
+    """An absolute path is one of a mounted store also in a catalogue on the web: products are read, not fetched."""
     if "://" in href or href.startswith("/"):
-        return href if "://" in href or not is_remote(url) else urljoin(url, href)
+        return href
     return urljoin(url, href) if is_remote(url) else os.path.normpath(os.path.join(os.path.dirname(url), href))

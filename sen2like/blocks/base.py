@@ -19,6 +19,7 @@ from sen2like.auxiliary.reference import load_reference
 from sen2like.config import Config
 from sen2like.errors import BlockError, Sen2LikeError
 from sen2like.grid.mgrs import MGRSTile
+from sen2like.grid.region import Region
 from sen2like.packaging.output import WrittenImage
 from sen2like.packaging.quicklooks import Previews
 from sen2like.packaging.writer import ProductWriter
@@ -86,6 +87,8 @@ class Job:
     angles: Angles
     partners: list[Partner] = field(default_factory=list)
     """Further scenes of the same pass, those that add most first."""
+    region: Region | None = None
+    """Outside of it outputs have no data."""
     pool: Executor | None = None
     """Threads for strips of rows."""
     threads: int = 1

@@ -1,6 +1,7 @@
 """S2L_Fusion: Landsat at 10 and 20 m with the detail of past Sentinel-2 products of the tile; spec 06."""
 
 import logging
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +11,7 @@ from sen2like.auxiliary import past_products as past
 from sen2like.auxiliary.past_products import PastProduct
 from sen2like.blocks.base import FusionCheck, FusionPlan, Job, S2L_Process
 from sen2like.errors import BlockError
+from sen2like.products.model import Product
 from sen2like.raster.image import Image, RowImage, Timer
 from sen2like.raster.read import read_geobox
 from sen2like.science.fusion import Detail, Fusion, auto_check
@@ -107,14 +109,16 @@ class S2L_Fusion(S2L_Process):
         log.debug("%s: fusion check of %s: %s", job.product.name, s2_name, figures)
 
 
+def fused_bands(product: Product, bands: Iterable[str]) -> dict[str, float]:
+    """Pixel size (metres) of those of `bands` (own names) that get fused, by Sentinel-2 name."""
+    found = (product.bands[name] for name in bands)
+    return {band.s2_name: read_geobox(band.path).resolution.x for band in found if band.s2_name in FUSED}
+
+
 def _plan(job: Job) -> FusionPlan | None:
     """The past products to use and how; None, with a warning that says why, when there are none."""
     config, product = job.config, job.product
-    resolutions = {
-        band.s2_name: read_geobox(band.path).resolution.x
-        for band in (product.bands[name] for name in job.bands)
-        if band.s2_name in FUSED
-    }
+    resolutions = fused_bands(product, job.bands)
     if not resolutions:
         return None
     out, date = config.output_format, product.acquisition.date()

@@ -12,7 +12,7 @@ from sen2like.blocks.base import FusionCheck, Job, S2L_Process
 from sen2like.blocks.fusion import S2L_Fusion
 from sen2like.config import Config
 from sen2like.packaging.contents import complete
-from sen2like.packaging.output import WrittenFile
+from sen2like.packaging.output import WrittenFile, WrittenImage
 from sen2like.packaging.quantity import THERMAL
 from sen2like.packaging.quicklooks import Previews
 from sen2like.packaging.writer import OutputSettings, ProductWriter
@@ -33,7 +33,7 @@ class _Packager(S2L_Process):
     def preprocess(self, job: Job) -> None:
         shared = next(iter(job.writers.values()), None)
         time = shared.production_time if shared else datetime.now(UTC)
-        self.settings = output_settings(job.config, job.reference)
+        self.settings = output_settings(job.config, job.reference, Path(job.region.source) if job.region else None)
         self.writer = ProductWriter(self.level, job.product, job.tile, self.settings, time)
         job.writers[self.level] = self.writer
         self.previews = Previews(job.tile, self.settings.gain, self.settings.offset, single=len(job.bands) == 1)
@@ -52,8 +52,11 @@ class _Packager(S2L_Process):
         with job.record.timer("previews"):
             reflectance = job.product.bands[band].kind != THERMAL
             self.previews.add(written.band, dn, image.resolution, written.native, reflectance)
-        job.encoded[band] = (image, written)
+        self._written(job, image, band, written)
         return image
+
+    def _written(self, job: Job, image: RowImage, band: str, written: WrittenImage) -> None:
+        """Called for every image that was encoded."""
 
     def _encode(self, job: Job, image: RowImage, band: str) -> np.ndarray:
         """DN of the band, computed strip by strip through all pixel-wise blocks before this one.
@@ -112,6 +115,10 @@ class S2L_PackagerL2H(_Packager):
     order = 100
     level = "L2H"
 
+    def _written(self, job: Job, image: RowImage, band: str, written: WrittenImage) -> None:
+        if S2L_PackagerL2F.level in job.writers:
+            job.encoded[band] = (image, written)
+
 
 class S2L_PackagerL2F(_Packager):
     """What fusion made of it; a band that fusion left alone is the L2H file itself, encoded once and hard-linked."""
@@ -133,7 +140,7 @@ class S2L_PackagerL2F(_Packager):
 
     def process(self, job: Job, image: RowImage, band: str) -> RowImage:
         harmonised = job.writers.get("L2H")
-        twin = job.encoded.get(band)
+        twin = job.encoded.pop(band, None)
         if harmonised is None or twin is None or twin[0] is not image:
             return super().process(job, image, band)
         written = self.writer.link_image(job.product.bands[band], harmonised, twin[1])
@@ -169,7 +176,7 @@ def _without_input(image: RowImage, rows: slice) -> np.ndarray | bool:
     return image.source.rows(rows.start, rows.stop) == image.source.nodata
 
 
-def output_settings(config: Config, reference: Path | None) -> OutputSettings:
+def output_settings(config: Config, reference: Path | None, region: Path | None = None) -> OutputSettings:
     """Values of the configuration that decide how products are written."""
     cog, out = config.cog_options, config.output_format
     fmt = RasterFormat(
@@ -193,11 +200,12 @@ def output_settings(config: Config, reference: Path | None) -> OutputSettings:
         json_metadata=config.packager.json_metadata,
         if_exists=config.packager.if_exists,
         configuration_name=config.name,
-        configuration_hash=configuration_hash(config, reference),
+        configuration_hash=configuration_hash(config, reference, region),
     )
 
 
-def configuration_hash(config: Config, reference: Path | None) -> str:
-    """SHA-256 (hexadecimal) of all that decides the pixels besides the input: the configuration and the reference image."""
+def configuration_hash(config: Config, reference: Path | None, region: Path | None = None) -> str:
+    """SHA-256 (hexadecimal) of all that decides the pixels besides the input: configuration, reference image and region."""
     image = f"{reference.name} {reference.stat().st_size}" if reference else ""
-    return hashlib.sha256(f"{config.digest} {image}".encode()).hexdigest()
+    area = f" {hashlib.sha256(region.read_bytes()).hexdigest()}" if region else ""
+    return hashlib.sha256(f"{config.digest} {image}{area}".encode()).hexdigest()

@@ -13,6 +13,7 @@ from sen2like.blocks.geometry_check import S2L_GeometryCheck
 from sen2like.blocks.intercalibration import S2L_InterCalibration
 from sen2like.blocks.nbar import S2L_Nbar
 from sen2like.blocks.packager import S2L_PackagerL2F, S2L_PackagerL2H
+from sen2like.blocks.region import S2L_Region
 from sen2like.blocks.sbaf import S2L_Sbaf
 from sen2like.blocks.stitching import S2L_Stitching
 from sen2like.blocks.toa import S2L_Toa
@@ -22,6 +23,7 @@ from sen2like.errors import ConfigurationError
 BLOCKS: tuple[type[S2L_Process], ...] = (
     S2L_GeometryKLT,
     S2L_Stitching,
+    S2L_Region,
     S2L_GeometryCheck,
     S2L_Toa,
     S2L_InterCalibration,
@@ -51,6 +53,8 @@ def chain(job: Job) -> tuple[list[S2L_Process], list[str]]:
     for block in known_blocks():
         if not getattr(job.config.processing, block.switch, True) or job.product.sensor not in block.sensors:
             continue
+        if block is S2L_Region and job.region is None:
+            continue  # not worth a line: only roi-based-mode has it
         instance = block()
         reason = instance.declines(job)
         if reason:

@@ -23,7 +23,8 @@ def check(config: Config, origins: Mapping[str, str], searching: bool) -> tuple[
             (problems if searching else notices).append(text)
     for source in config.sources:
         if CLOSED_HOST in str(source.url or ""):
-            text = f"[Source {source.name}] url: {CLOSED_HOST} is closed; use type = odata"
+            place = _place(origins, f"Source {source.name}")
+            text = f"{place}: [Source {source.name}] url: {CLOSED_HOST} is closed; use type = odata"
             (problems if searching else notices).append(text)
     return problems, notices
 

@@ -17,7 +17,7 @@ from sen2like.config.ini import read_ini
 from sen2like.config.old_names import IGNORED, OLD_KEYS, OLD_SECTIONS, translate
 from sen2like.config.overrides import parse_overrides
 from sen2like.config.schema import FIELDS, SECTION_OF, Config, sections
-from sen2like.config.sources import Source, read_sources, split
+from sen2like.config.sources import Source, read_sources, section_name, split
 from sen2like.config.types import choices, expected, nearest
 from sen2like.config.xml import read_xml
 from sen2like.errors import ConfigurationError
@@ -54,14 +54,16 @@ def load(
     problems += bad
     config, bad = _validated(merged, sources)
     problems += bad
+    origins = {key: entry.origin for key, entry in merged.items()}
+    origins |= {f"Source {section_name(entry.section)}": entry.origin for entry in of_sources if not entry.key}
     if config is not None:
-        faults, remarks = check(config, {key: entry.origin for key, entry in merged.items()}, searching)
+        faults, remarks = check(config, origins, searching)
         problems += faults
         notices += remarks
     if problems or config is None:
         raise ConfigurationError(problems)
     config._name = path.name
-    config._origins = {key: entry.origin for key, entry in merged.items()}
+    config._origins = origins
     config._notices = tuple(notices)
     return config
 

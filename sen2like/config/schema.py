@@ -86,7 +86,10 @@ class Config(BaseModel):
 
     @property
     def origins(self) -> Mapping[str, str]:
-        """Where each value comes from, by key: ``file:line``, ``--confParams`` or an option; keys at their default are absent."""
+        """Where each value comes from, by key: ``file:line``, ``--confParams`` or an option; keys at their default are absent.
+
+        A named source is under ``Source NAME``.
+        """
         return self._origins
 
     @property

@@ -33,6 +33,7 @@ from sen2like.config.types import (
     Rounding,
     S2Band,
     S2Bands,
+    SelectionRule,
     SmacMethod,
     Switch,
     bare,
@@ -142,6 +143,11 @@ class InputProductArchive(Section):
     )
     gml_geometry_property: str | None = Field(
         default=None, description="RESTO answers: where the footprint is.", examples=["properties/gmlgeometry"]
+    )
+    selection: SelectionRule = Field(
+        default="better",
+        description="How products are chosen. better: versions of one image by baseline or tier, passes by what they cover "
+        "together, clouds first. legacy: one product per day and sensor, as ESA's program.",
     )
     s2_processing_level: ProcessingLevel | None = Field(
         default=None,
@@ -373,7 +379,7 @@ class Packager(Section):
     quicklook_jpeg_quality: int = Field(default=95, ge=1, le=100, description="JPEG quality of the quicklooks.")
     json_metadata: Switch = Field(default=True, description="Write JSON copies of the metadata files.")
     if_exists: IfExists = Field(
-        default="replace",
+        default="skip",
         description="What happens to an earlier output of the same observation: replace = remove it when the new one is there, "
         "skip = do not process again what the same product and configuration gave, else replace, "
         "keep_both = leave both, as ESA's program.",

@@ -107,13 +107,21 @@ def read_sources(entries: Iterable[Entry]) -> tuple[tuple[Source, ...], list[str
     """(sources in the order of the file, problems, notices)."""
     sections: dict[str, dict[str, Entry]] = {}
     problems: list[str] = []
+    repeated: set[str] = set()
     for entry in entries:
-        keys = sections.setdefault(str(section_name(entry.section)), {})
+        name = str(section_name(entry.section))
+        keys = sections.setdefault(name, {})
+        if name in repeated:
+            continue
         if entry.key and entry.key not in KEYS:
             problems.append(f"{entry.origin}: [{entry.section}] has an unknown key {entry.key!r}{nearest(entry.key, KEYS)}")
         elif entry.key in keys:
             first = keys[entry.key].origin
-            problems.append(f"{entry.origin}: [{entry.section}] is there already, at {first}; give it another name")
+            if entry.key:
+                problems.append(f"{entry.origin}: [{entry.section}] {entry.key} is there already, at {first}")
+            else:
+                repeated.add(name)
+                problems.append(f"{entry.origin}: [{entry.section}] is there already, at {first}; give it another name")
         else:
             keys[entry.key] = entry
     sources, notices = [], []

@@ -63,6 +63,7 @@ NbarMethod = Annotated[Literal["ROY", "VJB"], BeforeValidator(_choice("ROY", "VJ
 NbarKernel = Annotated[Literal["reference", "modis"], BeforeValidator(_choice("reference", "modis"))]
 NbarSunZenith = Annotated[Literal["latitude", "actual"], BeforeValidator(_choice("latitude", "actual"))]
 ReferenceOrAccurate = Annotated[Literal["reference", "accurate"], BeforeValidator(_choice("reference", "accurate"))]
+SelectionRule = Annotated[Literal["better", "legacy"], BeforeValidator(_choice("better", "legacy"))]
 QualityRule = Annotated[Literal["reference", "bits"], BeforeValidator(_choice("reference", "bits"))]
 SmacMethod = Annotated[Literal["reference", "exact"], BeforeValidator(_choice("reference", "exact"))]
 PredictMethod = Annotated[Literal["predict", "composite"], BeforeValidator(_choice("predict", "composite"))]

@@ -1,1 +1,1 @@
-"""Where tasks run. Today: the threads of this process."""
+"""Where tasks run and in which order: graph, runner, executors; locks, retries, and what the machine allows."""

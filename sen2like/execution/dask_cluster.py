@@ -60,6 +60,9 @@ class DaskCluster(Executor):
         job = _Job(self._client, key, emit)
         self._jobs[key] = job
         job.future.add_done_callback(lambda _: self._jobs.pop(key, None))
+        if self._client.status in ("closing", "closed"):  # it would take the job and never tell of it
+            job.lost("the connection to the Dask scheduler is lost; start it again, then the run")
+            return job
         try:
             job.follow(self._client.submit(_work, self._topic, key, self._setup, packed, key=key, pure=False))
         except Exception as e:

@@ -9,7 +9,7 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import wait
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -111,7 +111,7 @@ def run(
     memory_limit_mb: float | None = None,
     policy: Policy | None = None,
     stop: threading.Event | None = None,
-) -> Iterator[Happening]:
+) -> Generator[Happening, None, None]:
     """Run all nodes and tell what happens; every node ends with exactly one `Ended`, unless the iterator is closed before.
 
     At most `jobs` nodes run at a time, and as many as fit `memory_limit_mb` together, but always one. Ready nodes start
@@ -152,7 +152,7 @@ class _Run:
         self._losses = [0] * len(schedule.nodes)
         self._stopping = False
 
-    def happenings(self) -> Iterator[Happening]:
+    def happenings(self) -> Generator[Happening, None, None]:
         try:
             while not self._schedule.finished:
                 if self._stop.is_set() and not self._stopping:

@@ -5,9 +5,12 @@ band's codec works while another computes), and the *strip* threads that run pix
 each while several bands are in flight, which keeps all cores busy without the losses of threading inside a codec.
 """
 
+import math
 import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+
+from sen2like.execution.cgroup import allowed_cores
 
 BANDS_IN_FLIGHT = 2
 """Enough to keep codec and arithmetic busy together; more costs memory (about 0.6 GB each at 10 980 x 10 980)."""
@@ -21,9 +24,9 @@ class Threads:
     bands: int
 
     @classmethod
-    def for_product(cls, number_of_process: int | None, parallelize_bands: bool) -> "Threads":
-        """Number of cores and bands in flight; `parallelize_bands` takes as many bands as processes are allowed."""
-        cores = available_cores()
+    def for_product(cls, number_of_process: int | None, parallelize_bands: bool, cores: int | None = None) -> "Threads":
+        """Number of cores (`cores`, None: all) and bands in flight; `parallelize_bands`: as many as processes are allowed."""
+        cores = cores or available_cores()
         limit = number_of_process or cores
         return cls(cores, max(1, limit if parallelize_bands else min(BANDS_IN_FLIGHT, cores)))
 
@@ -35,5 +38,6 @@ class Threads:
 
 
 def available_cores() -> int:
-    """Cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """Cores this process may use, by its affinity and by the time its control groups allow."""
+    visible = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, math.ceil(min(visible, allowed_cores())))

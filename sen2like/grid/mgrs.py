@@ -68,7 +68,8 @@ class MGRSTile:
 
 
 @cache
-def _table() -> dict[str, tuple[int, float, float]]:
+def table() -> dict[str, tuple[int, float, float]]:
+    """EPSG code and upper-left corner of every tile, by id."""
     packed = (files("sen2like") / "data" / "s2_tiles.csv.gz").read_bytes()
     with io.StringIO(gzip.decompress(packed).decode()) as f:
         return {r["tile"]: (int(r["epsg"]), float(r["ulx"]), float(r["uly"])) for r in csv.DictReader(f)}
@@ -83,9 +84,9 @@ def normalise_id(text: str) -> str:
 def tile(text: str) -> MGRSTile:
     """The tile of that id; an unknown id is a `UsageError` that proposes the nearest ones."""
     name = normalise_id(text)
-    if name in _table():
-        return MGRSTile(name, *_table()[name])
-    neighbours = [known for known in _table() if known[:3] == name[:3]] or _table()
+    if name in table():
+        return MGRSTile(name, *table()[name])
+    neighbours = [known for known in table() if known[:3] == name[:3]] or table()
     near = difflib.get_close_matches(name, neighbours, n=4, cutoff=0.6)
     why = "not in the Sentinel-2 tile table" if _ID.fullmatch(name) else "not an MGRS tile id such as 31TFJ"
     hint = f"; did you mean {', '.join(near)}?" if near else ""

@@ -14,7 +14,7 @@ from pyproj import Transformer
 from shapely import STRtree
 from shapely.geometry import Polygon
 
-from sen2like.grid.mgrs import TILE_SIZE_M, MGRSTile, _table
+from sen2like.grid.mgrs import TILE_SIZE_M, MGRSTile, table
 
 _MODEL_ZONE = 31
 """UTM zones are turned copies of each other: everything is projected in this one (central meridian 3°) and turned."""
@@ -50,9 +50,9 @@ def outline(tile: MGRSTile) -> Polygon:
 @cache
 def tile_index() -> TileIndex:
     """All tiles, read and projected once per process."""
-    epsg, ulx, uly = (np.array(column) for column in zip(*_table().values(), strict=True))
+    epsg, ulx, uly = (np.array(column) for column in zip(*table().values(), strict=True))
     outlines = _outlines(epsg, ulx, uly)
-    return TileIndex(tuple(_table()), outlines, epsg.astype(int) % 100, STRtree(outlines))
+    return TileIndex(tuple(table()), outlines, epsg.astype(int) % 100, STRtree(outlines))
 
 
 @cache

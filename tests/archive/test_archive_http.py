@@ -70,7 +70,7 @@ def test_retry_after_is_honoured_in_both_forms(web, http, slept, header, seconds
 
 
 def test_a_server_that_asks_for_an_hour_is_given_up(web, http, slept):
-    with pytest.raises(Unreachable, match="HTTP 429.*asks to wait 3600 s"):
+    with pytest.raises(Unreachable, match=r"HTTP 429.*asks to wait 3600 s"):
         http.get_json(web.says("/a", Reply("quota", 429, {"Retry-After": "3600"})))
     assert slept == []
 

@@ -12,16 +12,18 @@ from sen2like.archive.http import Unreachable
 from sen2like.archive.kinds import ODataSource, PatternSource
 from sen2like.archive.local import Listings
 from sen2like.archive.patterns import Patterns
+from sen2like.archive.records import percent
 
 TODAY = date(2018, 1, 1)
 
 
 def product(day: date, tile: str = "31TFJ", level: str = "L1C", cloud: float | None = 5.0) -> dict:
     name = f"S2A_MSI{level}_{day:%Y%m%d}T104432_N0204_R008_T{tile}_{day:%Y%m%d}T104428.SAFE"
+    clouds = [] if cloud is None else [{"Name": "cloudCover", "Value": cloud}]
     return {
         "Name": name,
         "S3Path": f"/eodata/Sentinel-2/MSI/{level}/{day:%Y/%m/%d}/{name}",
-        "Attributes": [{"Name": "origin", "Value": "ESA"}, *([{"Name": "cloudCover", "Value": cloud}] if cloud is not None else [])],
+        "Attributes": [{"Name": "origin", "Value": "ESA"}, *clouds],
         "GeoFootprint": {"type": "Polygon", "coordinates": [[[4, 43], [5, 43], [5, 44], [4, 44], [4, 43]]]},
     }
 
@@ -61,16 +63,18 @@ def source(web, http, today):
 def test_the_filter_is_narrow_enough_for_one_level_and_tile(year_2017):
     text = unquote(odata.search_address("https://h/Products", year_2017))
     assert text == (
-        "https://h/Products?$filter=(Collection/Name eq 'SENTINEL-2') and startswith(Name,'S2') and contains(Name,'_MSIL1C_') and "
-        "contains(Name,'_T31TFJ_') and Attributes/OData.CSC.DoubleAttribute/any(i0:i0/Name eq 'cloudCover' and i0/Value le 20) and "
-        "ContentDate/Start ge 2017-01-01T00:00:00.000Z and ContentDate/Start le 2017-12-31T23:59:59.999Z and Online eq true"
+        "https://h/Products?$filter=(Collection/Name eq 'SENTINEL-2') and startswith(Name,'S2') and contains(Name,'_MSIL1C_') "
+        "and contains(Name,'_T31TFJ_') "
+        "and Attributes/OData.CSC.DoubleAttribute/any(i0:i0/Name eq 'cloudCover' and i0/Value le 20) "
+        "and ContentDate/Start ge 2017-01-01T00:00:00.000Z and ContentDate/Start le 2017-12-31T23:59:59.999Z and Online eq true"
         "&$orderby=ContentDate/Start asc&$top=1000&$count=true&$expand=Attributes"
     )
 
 
 def test_the_filter_of_a_scene_names_path_and_row(scene_2017):
     text = unquote(odata.search_address("https://h/Products", scene_2017, ("LANDSAT-8-ESA",)))
-    assert "Collection/Name eq 'LANDSAT-8-ESA'" in text and "contains(Name,'_196030_')" in text and "startswith(Name,'LC08_')" in text
+    assert "Collection/Name eq 'LANDSAT-8-ESA'" in text and "startswith(Name,'LC08_')" in text
+    assert "contains(Name,'_196030_')" in text
 
 
 def test_open_period_and_any_cloud_have_no_clause(year_2017):
@@ -95,10 +99,19 @@ def test_a_product_is_looked_for_below_the_mount(web, source, year_2017):
 
 def test_what_is_missing_is_unknown_and_a_product_without_path_is_ignored(web, source, year_2017):
     bare = product(date(2017, 1, 3), cloud=None) | {"GeoFootprint": None}
-    catalogue(web, [bare, product(date(2017, 1, 4), cloud=-1) | {"Attributes": None}, product(date(2017, 1, 5)) | {"S3Path": None}])
+    catalogue(
+        web, [bare, product(date(2017, 1, 4), cloud=-1) | {"Attributes": None}, product(date(2017, 1, 5)) | {"S3Path": None}]
+    )
     answer = source.search(year_2017)
     assert [(f.cloud_cover, f.footprint, f.tile_coverage) for f in answer.found[:1]] == [(None, None, 1.0)]
     assert len(answer.found) == 2 and answer.ignored == 1
+
+
+@pytest.mark.parametrize(
+    ("value", "cover"), [(12.5, 12.5), ("7", 7.0), (0, 0.0), (-1, None), (101, None), ("x", None), (None, None), (True, None)]
+)
+def test_a_cloud_cover_that_is_no_percentage_is_unknown(value, cover):
+    assert percent(value) == cover
 
 
 def test_other_tiles_and_own_outputs_are_left_out(web, source, year_2017):

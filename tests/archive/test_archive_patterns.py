@@ -116,7 +116,9 @@ def test_a_blank_or_absent_pattern_switches_the_mission_off(patterns, searched):
 
 
 def test_unknown_placeholder_names_key_and_placeholder(year_2017):
-    with pytest.raises(ConfigurationError, match=r"url_parameters_pattern_Sentinel2: unknown placeholder \{tiles\}; known are .*tile"):
+    with pytest.raises(
+        ConfigurationError, match=r"url_parameters_pattern_Sentinel2: unknown placeholder \{tiles\}; known are .*tile"
+    ):
         local(Sentinel2="{base_url}/{tiles}").address(year_2017, TODAY)
 
 

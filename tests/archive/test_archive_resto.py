@@ -85,6 +85,8 @@ def test_gml_of_version_3_with_a_hole_and_two_parts():
     assert resto.gml_polygon(f"<gml:MultiSurface>{part}{second}</gml:MultiSurface>").area == 5
 
 
-@pytest.mark.parametrize("text", [None, "", "no gml", 3, "<a>", "<gml:coordinates>1,2 x</gml:coordinates>", "<coordinates>1,2</coordinates>"])
+@pytest.mark.parametrize(
+    "text", [None, "", "no gml", 3, "<a>", "<gml:coordinates>1,2 x</gml:coordinates>", "<coordinates>1,2</coordinates>"]
+)
 def test_what_is_no_polygon_is_unknown(text):
     assert resto.gml_polygon(text) is None

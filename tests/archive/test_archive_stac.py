@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from archive.web import Asked, Reply, Web
@@ -49,7 +48,7 @@ def api(web: Web, items: list[dict], method: str = "POST", conforms: tuple[str, 
                 body = {"token": token}
                 links = [{"rel": "next", "href": f"{web.url}/stac/search", "method": "POST", "body": body, "merge": True}]
             else:
-                links = [{"rel": "next", "href": f"{asked.raw}&token={token}"}]
+                links = [{"rel": "next", "href": f"{asked.raw.partition('&token')[0]}&token={token}"}]
         return Reply({"type": "FeatureCollection", "features": items[start : start + page], "links": links})
 
     root = {
@@ -183,7 +182,9 @@ def test_an_item_that_cannot_be_read_is_told(web, http, year_2017):
     assert "item-2.json: HTTP 404" in answer.error
 
 
-@pytest.mark.parametrize(("text", "cause"), [("{", "cannot be read as JSON"), ("[]", "not a JSON object"), ('{"a": 1}', "no STAC")])
+@pytest.mark.parametrize(
+    ("text", "cause"), [("{", "cannot be read as JSON"), ("[]", "not a JSON object"), ('{"a": 1}', "no STAC")]
+)
 def test_a_file_that_is_no_catalogue_is_told(tmp_path, http, year_2017, text, cause):
     (tmp_path / "c.json").write_text(text)
     assert cause in source(http, str(tmp_path / "c.json")).search(year_2017).error
@@ -238,7 +239,25 @@ def test_an_item_without_a_product_is_ignored(web, http, year_2017):
     assert answer.found == () and answer.ignored == 1
 
 
-GENUINE = Path("/work/shared/realdata/landsat/LC08_L1GT_089074_20220506_20220512_02_T2")
+def test_the_genuine_item_of_a_landsat_scene_leads_to_it(genuine):
+    scene = "LC08_L1GT_089074_20220506_20220512_02_T2"
+    item = json.loads((genuine(f"landsat/{scene}") / f"{scene}_stac.json").read_text())
+    record = record_of(item, "https://landsatlook.usgs.gov/stac-server/search")
+    assert record.path == f"s3://usgs-landsat/collection02/level-1/standard/oli-tirs/2022/089/074/{scene}"
+    assert record.cloud_cover == 86.35 and (record.identity.path, record.identity.row) == (89, 74)
+    assert record.footprint.bounds == pytest.approx((153.9245, -21.2758, 156.0765, -19.1844), abs=1e-4)
+
+
+def test_a_server_that_repeats_a_page_is_told(web, http, year_2017):
+    url = api(web, [])
+    more = iter(range(100))
+
+    def reply(_: Asked) -> Reply:
+        link = {"rel": "next", "href": f"{web.url}/stac/search", "method": "POST", "body": {"n": next(more)}}
+        return Reply({"features": [s2_item(1)], "links": [link]})
+
+    web.does("/stac/search", reply)
+    assert "repeats the page" in source(http, url).search(year_2017).error
 
 
 def test_pages_in_a_circle_are_an_error(web, http, year_2017):

@@ -28,7 +28,7 @@ def local_cluster():
     """A Dask cluster of two worker processes of one thread each."""
     distributed = pytest.importorskip("distributed")
     with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=logging.ERROR
+        n_workers=2, threads_per_worker=1, dashboard_address=":0", silence_logs=logging.ERROR
     ) as cluster:
         yield cluster
 
@@ -289,6 +289,13 @@ def test_closing_ends_what_runs(scheduler):
             running = executor.submit(jobs.until_stopped, emit=lambda _, begun=begun: begun.set())
             assert begun.wait(20)
         assert running.future.done()
+
+
+def test_job_for_a_closed_connection_is_lost_and_not_waited_for(scheduler):
+    with DaskCluster(scheduler) as executor:
+        pass
+    with pytest.raises(WorkerLost, match="connection to the Dask scheduler is lost"):
+        executor.submit(jobs.add, 1, 2, emit=print).future.result(5)
 
 
 def test_dask_capacity_is_that_of_the_workers(dask_cluster):
