@@ -1,4 +1,4 @@
-# Everything starts here: `make demo` shows a run on made-up data with known truth, `make test` checks the code.
+# Everything starts here: `make demo` shows runs on made-up data with known truth, `make test` checks the code.
 # Each command sets up what it needs in $(VENV); a second run starts at once.
 
 VENV ?= .venv
@@ -10,7 +10,7 @@ PYTEST_ARGS ?=
 .PHONY: help venv demo test lint bench clean
 
 help:
-	@echo "make demo    simulate a small Sentinel-2 product, process it, compare the result with the truth"
+	@echo "make demo    simulate a small archive, process it, compare the results with the truth"
 	@echo "make test    style, types, import rules and all tests"
 	@echo "make lint    the same without the tests"
 	@echo "make bench   time the chain"

@@ -14,7 +14,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 from rich.table import Table
 from rich.text import Text
 
-from sen2like.events import Candidate, Event, Listed, ProductFinished, ProductStarted, StepDone
+from sen2like.events import Candidate, Event, Listed, ProductFinished, ProductRetried, ProductStarted, StepDone
 
 log = logging.getLogger(__name__)
 
@@ -57,6 +57,8 @@ class Narrator:
         elif isinstance(event, StepDone):
             log.debug("%s: %s%s in %.1f s", event.product, f"{event.band} " if event.band else "", event.step, event.seconds)
             self._step(event)
+        elif isinstance(event, ProductRetried):
+            self._finish(event)
         elif isinstance(event, ProductFinished):
             reason = f": {event.reason}" if event.reason else ""
             log.info("%s: %s in %.1f s%s", event.product, event.status, event.seconds, reason)
@@ -77,8 +79,9 @@ class Narrator:
         words = " › ".join(word for word in (event.tile, event.product, event.band, event.step) if word)
         self._progress.update(task, description=words, completed=len(seen))
 
-    def _finish(self, event: ProductFinished) -> None:
+    def _finish(self, event: ProductFinished | ProductRetried) -> None:
         task = self._tasks.pop((event.tile, event.product), None)
+        self._bands.pop((event.tile, event.product), None)
         if self._progress is not None and task is not None:
             self._progress.remove_task(task)
 

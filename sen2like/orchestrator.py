@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack, closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Event as Flag
@@ -19,6 +20,7 @@ from threading import Event as Flag
 import sen2like
 from sen2like import logs
 from sen2like.archive.sources import Sources, sources_of
+from sen2like.auxiliary.detail_cache import DetailCache
 from sen2like.auxiliary.reference import check_reference, reference_path
 from sen2like.blocks.registry import check_available
 from sen2like.config import Config
@@ -43,15 +45,17 @@ from sen2like.execution.process_pool import ProcessPool
 from sen2like.execution.retry import is_transient
 from sen2like.execution.threads import available_cores
 from sen2like.grid.mgrs import MGRSTile
+from sen2like.packaging.claims import claim
 from sen2like.packaging.writer import remove_leftovers
 from sen2like.plan import Planner, TilePlan, region_of, tiles_of
-from sen2like.products.registry import recognise
 from sen2like.request import Request
 from sen2like.task import ProductTask, run_task
 from sen2like.worker import prepare_worker
 
 log = logging.getLogger(__name__)
 
+DETAILS = "details"
+"""Folder, in that of a tile, of past products kept for fusion."""
 _FREE_SHARE = 0.9
 """Part of the free memory that products in work may take."""
 
@@ -80,8 +84,6 @@ class _Run:
         request, config = self.request, self.config
         log.info("Run Sen2like %s with Python %s", sen2like.__version__, sys.version.replace("\n", " "))
         check_available(config)
-        if request.product is not None:
-            recognise(request.product)
         region = region_of(request)
         tiles = tiles_of(request, region)
         self.references = {tile.id: self._reference(tile) for tile in tiles}
@@ -89,6 +91,8 @@ class _Run:
         with ExitStack() as stack:
             if not request.no_run:
                 _check_writable(self.archive, "archive_dir")
+                for tile in tiles:
+                    claim(self.archive / tile.id, request.roi if request.mode == "roi-based-mode" else None)
                 self.run_dir = _run_folder(request.wd)
                 stack.enter_context(logs.also_to(self.run_dir / logs.FILE_NAME))
                 yield RunStarted(self.run_dir)
@@ -151,11 +155,14 @@ class _Run:
         def key(path: Path) -> tuple[str, str]:
             return plan.tile.id, str(path)
 
+        shared = None
+        if sum(planned.identity.is_landsat for planned in plan.planned) > 1:
+            shared = DetailCache(self.run_dir / plan.tile.id / DETAILS)
         return [
             Node(
                 key(planned.task.path),
                 run_task,
-                (planned.task, self.config),
+                (replace(planned.task, detail_cache=shared), self.config),
                 frozenset(key(path) for path in planned.needs),
                 planned.memory_mb,
                 plan.tile.id,
@@ -257,6 +264,7 @@ class _Run:
             log.info("removed what an interrupted run left: %s", leftover)
 
     def _release(self, tile: str) -> None:
+        shutil.rmtree(self.run_dir / tile / DETAILS, ignore_errors=True)
         lock = self.locks.pop(tile, None)
         if lock is not None:
             remove_leftovers(self.archive, tile)  # of workers that were killed

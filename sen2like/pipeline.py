@@ -11,6 +11,7 @@ from concurrent.futures import FIRST_EXCEPTION, Executor, wait
 from pathlib import Path
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from sen2like.blocks.base import Cancelled, Job, S2L_Process
 from sen2like.errors import BlockError, Sen2LikeError
@@ -36,7 +37,8 @@ def process(job: Job, blocks: list[S2L_Process], threads: Threads, emit: Emit, i
     first = [band for block in blocks for band in block.reads_first(job)]
     order = _order(job, first)
     try:
-        with threads.strip_pool() as job.pool, threads.band_pool() as band_pool:
+        # products have threads of their own; a library that starts more for a small matrix only gets in their way
+        with threadpool_limits(1, "blas"), threads.strip_pool() as job.pool, threads.band_pool() as band_pool:
             job.cores, job.threads = threads.cores, max(1, threads.cores // threads.bands)
             job.read_ahead(list(dict.fromkeys([*first, *order]))[: threads.bands + len(first)], band_pool)
             _each_block(job, blocks, "preprocess", emit)

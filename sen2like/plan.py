@@ -76,7 +76,11 @@ def region_of(request: Request) -> Region | None:
 def tiles_of(request: Request, region: Region | None) -> list[MGRSTile]:
     """The tiles of a request, by id. `NothingToDo`: the region meets none; `UsageError`: the tile asked for does not suit."""
     if region is None:
-        return [mgrs.tile(request.tile or _no_tile(request))]
+        tile = mgrs.tile(request.tile or _no_tile(request))
+        if request.product is not None and recognise(request.product).tile not in (tile.id, None):
+            of = recognise(request.product).tile
+            raise UsageError(f"{request.product}: the product is of tile {of}, not of {tile.id} that was asked for")
+        return [tile]
     if request.mode == "multi-tile-mode":
         if request.tiles == "auto":
             cover = covering_tiles(region)
@@ -125,8 +129,6 @@ class Planner:
     def product(self, tile: MGRSTile, path: Path) -> TilePlan:
         """Plan of product-mode: no selection, but the other scenes of the pass when stitching is on."""
         identity = recognise(path)
-        if identity.tile not in (tile.id, None):
-            raise UsageError(f"{path}: the product is of tile {identity.tile}, not of {tile.id} that was asked for")
         others: list[Found] = []
         if self.config.processing.doStitching:
             others = self._neighbours(tile, Found(str(path), identity, ""))
@@ -186,9 +188,12 @@ class Planner:
         for mission in missions:
             if not self.sources.of(mission):
                 log.warning("no source of %s products is configured", mission)
-        answers = [answer for of_query in search_all(self.sources, queries) for answer in of_query]
-        for notice in dict.fromkeys(answer.notice for answer in answers if answer.notice):
-            log.warning("tile %s: %s", tile.id, notice)
+        by_query = search_all(self.sources, queries)
+        answers = [answer for of_query in by_query for answer in of_query]
+        for query, of_query in zip(queries, by_query, strict=True):
+            level = logging.WARNING if query.coverage >= archive.coverage else logging.DEBUG  # few keep the slivers
+            for notice in dict.fromkeys(answer.notice for answer in of_query if answer.notice):
+                log.log(level, "tile %s: %s", tile.id, notice)
         for error in dict.fromkeys(answer.error for answer in answers if answer.error):
             log.error("tile %s: %s", tile.id, error)
         ignored = {answer.source: answer.ignored for answer in answers if answer.ignored}

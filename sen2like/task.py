@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event as Flag
 
+from sen2like.auxiliary.detail_cache import DetailCache
 from sen2like.auxiliary.past_products import choose
 from sen2like.blocks.base import Cancelled, Job, Partner
 from sen2like.blocks.fusion import fused_bands
@@ -61,6 +62,8 @@ class ProductTask:
     """Log tracebacks of expected errors too."""
     cores: int | None = None
     """Processors it may use; None: all."""
+    detail_cache: DetailCache | None = None
+    """Where past products are kept for the fusion of other Landsat products of the run."""
 
 
 def run_task(task: ProductTask, config: Config, emit: Emit, stop: Flag) -> ProductFinished:
@@ -126,6 +129,8 @@ def _prepare(task: ProductTask, config: Config, product: Product, stop: Flag) ->
         reference=task.reference,
         masks=masks,
         angles=angles,
+        digest=_digest(task, config),
+        detail_cache=task.detail_cache,
         cancelled=stop,
     )
     for notice in (*product.notices, *job.masks.notices, *job.angles.notices):
@@ -219,7 +224,7 @@ def already_made(task: ProductTask, config: Config, product: Product, fusion: bo
         levels.append("L2F")
     own = [product.bands[name] for name in _bands(task, product)]
     bands = [image_key(band.output_name, band.native, product.sensor) for band in own]
-    digest = configuration_hash(config, task.reference, task.region)
+    digest = _digest(task, config)
     found = []
     for level in levels:
         names = ProductNames.of(product, level, task.tile.id, datetime.now(UTC))
@@ -228,6 +233,10 @@ def already_made(task: ProductTask, config: Config, product: Product, fusion: bo
             return None
         found.append(made.name)
     return f"made before with the same configuration: {', '.join(found)}" if found else None
+
+
+def _digest(task: ProductTask, config: Config) -> str:
+    return configuration_hash(config, task.reference, task.region, [path.name for path in task.partners])
 
 
 def _can_be_fused(task: ProductTask, config: Config, product: Product, known: bool | None) -> bool:

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 from affine import Affine
 from odc.geo.geobox import GeoBox
-from simulator.acquisition import Acquisition
-from simulator.figures import tile
-from simulator.scene import Scene
 
 from sen2like.science import klt
 from sen2like.science.klt import Features
 from sen2like.science.resample import to_resolution
 from sen2like.science.shift import Framing
+from simulator.acquisition import Acquisition
+from simulator.figures import tile
+from simulator.scene import Scene
 
 SIDE, PIXEL, MARGIN = 1200, 30, 8
 """The part of 31TFJ that is rendered: pixels of Landsat, metres, pixels around it."""

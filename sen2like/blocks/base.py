@@ -14,6 +14,7 @@ from typing import ClassVar
 import numpy as np
 from odc.geo.geobox import GeoBox
 
+from sen2like.auxiliary.detail_cache import DetailCache
 from sen2like.auxiliary.past_products import PastProduct
 from sen2like.auxiliary.reference import load_reference
 from sen2like.config import Config
@@ -85,6 +86,8 @@ class Job:
     """Geometric reference image."""
     masks: Masks
     angles: Angles
+    digest: str = ""
+    """Stands for all that decides the pixels besides the product; see `blocks.packager.configuration_hash`."""
     partners: list[Partner] = field(default_factory=list)
     """Further scenes of the same pass, those that add most first."""
     region: Region | None = None
@@ -102,6 +105,8 @@ class Job:
     """Reduced bands for the pictures of each output product, by level."""
     encoded: dict[str, tuple[RowImage, WrittenImage]] = field(default_factory=dict)
     """By band: the image L2H was given and the file it became, so that L2F need not encode the same image again."""
+    detail_cache: DetailCache | None = None
+    """Where past products are kept for other Landsat products of the run; None: there are none."""
     fusion: FusionPlan | None = None
     fusion_check: FusionCheck | None = None
     cancelled: Event = field(default_factory=Event)

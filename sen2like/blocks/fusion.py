@@ -14,7 +14,7 @@ from sen2like.errors import BlockError
 from sen2like.products.model import Product
 from sen2like.raster.image import Image, RowImage, Timer
 from sen2like.raster.read import read_geobox
-from sen2like.science.fusion import Detail, Fusion, auto_check
+from sen2like.science.fusion import Detail, Fusion, auto_check, low_pass
 from sen2like.science.masks import resize_nearest
 
 log = logging.getLogger(__name__)
@@ -64,9 +64,7 @@ class S2L_Fusion(S2L_Process):
             FUSION_AUTO_CHECK_THRESHOLD=options.fusion_auto_check_threshold,
             PREDICTED_PIXELS_STATISTICS=" ".join(f"{n}:{share:.2f}%" for n, share in reversed(list(enumerate(shares)))),
         )
-        names = ", ".join(product.name for product in plan.products)
-        job.record.applied("Fusion", method=plan.method, products=names, **({} if plan.w is None else {"w": round(plan.w, 4)}))
-        log.info("%s: fusion (%s) with %s", job.product.name, plan.method, names)
+        log.info("%s: fusion (%s) with %s", job.product.name, plan.method, _names(plan))
 
     def process(self, job: Job, image: RowImage, band: str) -> RowImage:
         s2_name = job.product.bands[band].s2_name
@@ -83,20 +81,30 @@ class S2L_Fusion(S2L_Process):
         return fused
 
     def postprocess(self, job: Job) -> None:
+        plan = _required(job)  # told now: L2H has been completed, and fusion is none of its steps
+        weight = {} if plan.w is None else {"w": round(plan.w, 4)}
+        job.record.applied("Fusion", method=plan.method, products=_names(plan), **weight)
         wanted = job.config.fusion.fusion_auto_check_band
         if job.fusion_check is None:
             log.info("%s: no fusion check, band %s was not fused", job.product.name, wanted)
 
     def _detail(self, job: Job, product: PastProduct, mask: np.ndarray, s2_name: str, resolution: float) -> Detail:
         job.check()
+        out = job.config.output_format
+        cache, image = job.detail_cache, product.image(s2_name)
         with job.record.timer("read past products"):
+            kept = cache.read(image, resolution) if cache else None
+            if kept:
+                return Detail(*kept, mask, gain=out.gain, offset=out.offset)
             dn = past.read_band(product, s2_name, job.threads)
             low = past.read_low(product, s2_name, job.threads)
-        encoding = {"gain": job.config.output_format.gain, "offset": job.config.output_format.offset}
         if low is not None:
-            return Detail(dn, low, mask, protect=False, **encoding)
+            return Detail(dn, low, mask, protect=False, gain=out.gain, offset=out.offset)
         with job.record.timer("detail"):
-            return Detail.of_band(dn, product.resolution(s2_name), resolution, mask, job.pool, **encoding)
+            low = low_pass(dn, product.resolution(s2_name), resolution, job.pool)
+            if cache:
+                cache.keep(image, resolution, dn, low)
+            return Detail(dn, low, mask, gain=out.gain, offset=out.offset)
 
     def _check(self, job: Job, s2_name: str, landsat: Image, fused: FusedImage) -> None:
         threshold = job.config.fusion.fusion_auto_check_threshold
@@ -136,6 +144,10 @@ def _required(job: Job) -> FusionPlan:
     if job.fusion is None:
         raise BlockError(f"{job.product.name}: fusion was not planned")
     return job.fusion
+
+
+def _names(plan: FusionPlan) -> str:
+    return ", ".join(product.name for product in plan.products)
 
 
 def _shares(masks: list[np.ndarray], data: np.ndarray) -> list[float]:

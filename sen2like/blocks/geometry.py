@@ -1,9 +1,11 @@
 """S2L_GeometryKLT: the tile's frame, and co-registration to its reference image; spec 05 sections 5-7."""
 
+from __future__ import annotations
+
 import logging
 import math
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +29,17 @@ MAX_SHIFT_PIXELS = {"S2": 6, "L8": 5, "L9": 5}
 Landsat's (spec 05 section 12.3)."""
 
 
+@dataclass(frozen=True)
+class _Measured:
+    """What matching says of a scene."""
+
+    shift: Shift | None
+    """None: it cannot be told well; `refusal` says why."""
+    matches: Matches | None = None
+    """None: it was not matched."""
+    refusal: str = ""
+
+
 class S2L_GeometryKLT(S2L_Process):
     """One shift for the whole product, measured on the reference band, applied to every band and mask in one interpolation.
 
@@ -48,66 +61,77 @@ class S2L_GeometryKLT(S2L_Process):
         return (matching_band(job.product, job.config.geometry.reference_band),)
 
     def preprocess(self, job: Job) -> None:
-        matches: list[Matches | None] = []
-        shift = job.record.shift = self._shift(job, job.product, job.masks, matches)
+        own = self._measured(job, job.product, job.masks)
+        others = [self._of_partner(job, partner) for partner in list(job.partners)]
+        shift = job.record.shift = self._chosen(job, own, [other for other in others if other])
+        if own.matches is not None and own.shift is not None:
+            matches = [found.matches if found.shift is not None else None for found in (own, *filter(None, others))]
+            job.record.set_quality(**klt.coregistration_quality(*matches))
         job.masks = framed_masks(job.masks, job.tile, shift)
         if not job.masks.data.data.any():
             raise ProductError(f"{job.product.name} has no data on tile {job.tile.id}; choose a tile that it covers")
         job.angles = framed_angles(job.angles, job.tile)
-        for partner in list(job.partners):
-            self._place(job, partner, matches)
-        if matches and matches[0] is not None:
-            job.record.set_quality(**klt.coregistration_quality(*matches))
+        measured = [other for other in others if other]
+        for partner, found in zip(list(job.partners), measured, strict=True):
+            partner.shift = shift if found.shift is None else found.shift  # scenes of one pass share it
+            partner.masks = framed_masks(partner.masks, job.tile, partner.shift)
+            partner.angles = framed_angles(partner.angles, job.tile)
         job.record.applied("Geometry", dx=shift.dx, dy=shift.dy, reference=job.reference.name if job.reference else None)
 
     def process(self, job: Job, image: RowImage, band: str) -> RowImage:
         source = image if isinstance(image, Image) else image.computed(job.pool)
         return framed(job, source, job.record.shift)
 
-    def _place(self, job: Job, partner: Partner, matches: list[Matches | None]) -> None:
-        """Masks, angles and shift of a second scene; it is left out when it cannot be used."""
+    def _of_partner(self, job: Job, partner: Partner) -> _Measured | None:
+        """What is found of a second scene; None, and it is left out, when it cannot be used."""
         try:
-            found = self._shift(job, partner.product, partner.masks, matches)
-            partner.shift = found or job.record.shift  # scenes of one pass share it (spec 05 section 12.10)
-            partner.masks = framed_masks(partner.masks, job.tile, partner.shift)
-            partner.angles = framed_angles(partner.angles, job.tile)
+            framed_angles(partner.angles, job.tile)
+            return self._measured(job, partner.product, partner.masks)
         except Cancelled:
             raise
         except Sen2LikeError as e:
             job.partners.remove(partner)
             job.warn(f"goes on without its neighbour {partner.product.name}: {e}")
+            return None
 
-    def _shift(self, job: Job, product: Product, masks: Masks, matches: list[Matches | None]) -> Shift:
-        """Displacement to remove; none, with a warning that says why, when it cannot be known well."""
+    def _chosen(self, job: Job, own: _Measured, others: list[_Measured]) -> Shift:
+        """Shift of the product: its own, else that of a scene of the same pass (spec 05 section 12.10), else none."""
+        if own.shift is not None:
+            return own.shift
+        borrowed = next((other for other in others if other.shift is not None and other.matches is not None), None)
+        if borrowed is not None and borrowed.shift is not None:
+            job.warn(f"co-registration rejected, the displacement of its neighbour is removed: {own.refusal}")
+            return borrowed.shift
+        job.warn(f"co-registration rejected, the product stays where it is: {own.refusal}")
+        job.record.set_quality(SHIFT_REJECTED=True)
+        return Shift()
+
+    def _measured(self, job: Job, product: Product, masks: Masks) -> _Measured:
+        """Displacement of a scene; not known, and why, when it cannot be told well."""
         if not job.config.geometry.doMatchingCorrection:
-            return Shift()
+            return _Measured(Shift())
         if product.refined and not job.config.geometry.force_geometric_correction:  # a partner: the product itself declines
-            matches.append(None)
-            return Shift()
+            return _Measured(Shift())
         if job.reference is None:
             if product is job.product:
                 job.warn(f"tile {job.tile.id} has no reference image: no co-registration")
-            return Shift()
+            return _Measured(Shift())
         found, resolution = self._match(job, product, masks)
         limit = job.config.geometry.max_shift or MAX_SHIFT_PIXELS.get(product.sensor, 6) * resolution
         limit = min(limit, product.reach * resolution)
         frame = job.tile.geobox(resolution)
         refusal = klt.accept(found, (frame.shape.y, frame.shape.x), limit, job.config.geometry.min_points)
         if refusal:
-            whose = "the product" if product is job.product else f"its neighbour {product.name}"
-            job.warn(f"co-registration rejected, {whose} stays where it is: {refusal}")
-            matches.append(None)
-            if product is job.product:
-                job.record.set_quality(SHIFT_REJECTED=True)
-            return Shift()
-        matches.append(found)
+            if product is not job.product:
+                log.info("%s: co-registration of its neighbour %s rejected: %s", job.product.name, product.name, refusal)
+            return _Measured(None, found, refusal)
         dx, dy = found.shift
         points = f"{len(found)} points ({found.total} before outliers)"
         log.info("%s: shift dx %+.3f m, dy %+.3f m from %s", product.name, dx, dy, points)
         if max(abs(dx), abs(dy)) < job.config.geometry.skip_small_shift * resolution:
             log.info("%s: below skip_small_shift, so nothing is resampled", product.name)
-            return Shift()
-        return Shift(dx, dy)
+            return _Measured(Shift(), found)
+        return _Measured(Shift(dx, dy), found)
 
     def _match(self, job: Job, product: Product, masks: Masks) -> tuple[Matches, float]:
         """Points of the reference image found in the product, and its pixel size in metres."""

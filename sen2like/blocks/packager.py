@@ -3,6 +3,7 @@
 import hashlib
 import logging
 import threading
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -33,7 +34,7 @@ class _Packager(S2L_Process):
     def preprocess(self, job: Job) -> None:
         shared = next(iter(job.writers.values()), None)
         time = shared.production_time if shared else datetime.now(UTC)
-        self.settings = output_settings(job.config, job.reference, Path(job.region.source) if job.region else None)
+        self.settings = output_settings(job.config, job.digest)
         self.writer = ProductWriter(self.level, job.product, job.tile, self.settings, time)
         job.writers[self.level] = self.writer
         self.previews = Previews(job.tile, self.settings.gain, self.settings.offset, single=len(job.bands) == 1)
@@ -176,7 +177,7 @@ def _without_input(image: RowImage, rows: slice) -> np.ndarray | bool:
     return image.source.rows(rows.start, rows.stop) == image.source.nodata
 
 
-def output_settings(config: Config, reference: Path | None, region: Path | None = None) -> OutputSettings:
+def output_settings(config: Config, digest: str) -> OutputSettings:
     """Values of the configuration that decide how products are written."""
     cog, out = config.cog_options, config.output_format
     fmt = RasterFormat(
@@ -200,12 +201,16 @@ def output_settings(config: Config, reference: Path | None, region: Path | None 
         json_metadata=config.packager.json_metadata,
         if_exists=config.packager.if_exists,
         configuration_name=config.name,
-        configuration_hash=configuration_hash(config, reference, region),
+        configuration_hash=digest,
     )
 
 
-def configuration_hash(config: Config, reference: Path | None, region: Path | None = None) -> str:
-    """SHA-256 (hexadecimal) of all that decides the pixels besides the input: configuration, reference image and region."""
+def configuration_hash(
+    config: Config, reference: Path | None, region: Path | None = None, partners: Sequence[str] = ()
+) -> str:
+    """SHA-256 (hexadecimal) of all that decides the pixels besides the product: configuration, reference image, region, and
+    the names of the scenes it was to be stitched with."""
     image = f"{reference.name} {reference.stat().st_size}" if reference else ""
     area = f" {hashlib.sha256(region.read_bytes()).hexdigest()}" if region else ""
-    return hashlib.sha256(f"{config.digest} {image}{area}".encode()).hexdigest()
+    others = f" {' '.join(sorted(partners))}" if partners else ""
+    return hashlib.sha256(f"{config.digest} {image}{area}{others}".encode()).hexdigest()

@@ -52,7 +52,8 @@ class S2L_Stitching(S2L_Process):
         )
         job.masks = Masks(valid, data, job.masks.notices)
         job.angles = _stitched_angles([job.angles, *(p.angles for p in job.partners)], self.sources, job.masks.data.geobox)
-        job.record.applied("Stitching", scenes=", ".join(job.record.derived_from))
+        if job.record.derived_from:
+            job.record.applied("Stitching", scenes=", ".join(job.record.derived_from))
 
     def process(self, job: Job, image: RowImage, band: str) -> RowImage:
         images: list[RowImage] = [image]

@@ -9,8 +9,10 @@ import numpy as np
 from odc.geo.geobox import GeoBox
 from pyproj import Transformer
 
-NODE_STEP = 64
-"""Pixels between the points that are projected exactly; between them positions are bilinear (off by less than 0.001 pixel)."""
+NODE_DISTANCE_M = 2000.0
+"""Most metres between the points that are projected exactly; between them positions are bilinear, off by less than 3 cm."""
+LARGEST_STEP = 64
+"""Most pixels between them."""
 _OUTLINE_POINTS = 33
 """Points along each side of a frame when its outline is projected."""
 
@@ -50,9 +52,15 @@ def positions(
     return (np.asarray(y) - b.f) / b.e, (np.asarray(x) - b.c) / b.a
 
 
+def node_step(frame: GeoBox) -> int:
+    """Pixels of `frame` between the nodes of `node_positions`."""
+    return max(1, min(LARGEST_STEP, int(NODE_DISTANCE_M / abs(frame.resolution.x))))
+
+
 def node_positions(source: GeoBox, frame: GeoBox, dx: float = 0.0, dy: float = 0.0) -> np.ndarray:
-    """`positions` (2, y, x) of the nodes of `frame`, every `NODE_STEP` pixels from its corner to beyond its last pixel."""
-    rows, columns = (NODE_STEP * np.arange(math.ceil(n / NODE_STEP) + 1) for n in frame.shape)
+    """`positions` (2, y, x) of the nodes of `frame`, every `node_step` pixels from its corner to beyond its last pixel."""
+    step = node_step(frame)
+    rows, columns = (step * np.arange(math.ceil(n / step) + 1) for n in frame.shape)
     grid_r, grid_c = np.meshgrid(rows, columns, indexing="ij")
     return np.stack(positions(source, frame, grid_r.astype(float), grid_c.astype(float), dx, dy))
 

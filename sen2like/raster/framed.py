@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from odc.geo.geobox import GeoBox
 
-from sen2like.grid.mapping import NODE_STEP, node_positions
+from sen2like.grid.mapping import node_positions, node_step
 from sen2like.raster.image import Image, RowImage, Timer
 from sen2like.science.shift import Framing, nearest, offsets, same_raster
 from sen2like.science.warp import Warp
@@ -58,4 +58,4 @@ def frame_nearest(
 
 
 def _warp(grid: GeoBox, frame: GeoBox, dx: float, dy: float) -> Warp:
-    return Warp(node_positions(grid, frame, dx, dy), NODE_STEP, (frame.shape.y, frame.shape.x))
+    return Warp(node_positions(grid, frame, dx, dy), node_step(frame), (frame.shape.y, frame.shape.x))

@@ -24,7 +24,17 @@ from sen2like.config.generate import as_text
 from sen2like.config.schema import sections
 from sen2like.config.sources import KEYS
 from sen2like.errors import ProductError
-from sen2like.events import Event, Listed, ProductFinished, ProductStarted, RunFinished, RunStarted, StepDone
+from sen2like.events import (
+    Event,
+    Listed,
+    ProductFinished,
+    ProductRetried,
+    ProductStarted,
+    RunFinished,
+    RunStarted,
+    StepDone,
+    TileFailed,
+)
 from sen2like.products.registry import Identity, recognise_name
 from sen2like.record import ProcessingRecord
 from sen2like.report.model import (
@@ -77,6 +87,8 @@ class RunReport:
         self._started = started or datetime.now(UTC)
         self._listed: dict[str, list[CandidateRow]] = {}
         self._courses: dict[tuple[str, str], _Course] = {}
+        self._refused: list[str] = []
+        """What could not be done for whole tiles, and why."""
         self._ended: RunFinished | None = None
         self._run_dir: Path | None = None
 
@@ -86,10 +98,15 @@ class RunReport:
         elif isinstance(event, Listed):
             rows = (CandidateRow(c.path, c.decision, c.reason, c.tile_coverage, c.cloud_cover) for c in event.candidates)
             self._listed.setdefault(event.tile, []).extend(rows)
+        elif isinstance(event, TileFailed):
+            reason = event.reason.removeprefix(f"tile {event.tile} ").removeprefix(f"tile {event.tile}: ")
+            self._refused.append(without_credentials(f"tile {event.tile}: {reason}"))
+        elif isinstance(event, ProductRetried):
+            self._courses.pop((event.tile, stem(event.product)), None)
         elif isinstance(event, ProductStarted):
             # a product that is tried once more starts anew: what it told before is void
             course = _Course(event.tile, event.product, datetime.now(UTC), event.bands)
-            self._courses[event.tile, event.product] = course
+            self._courses[event.tile, stem(event.product)] = course
         elif isinstance(event, StepDone):
             self._course(event).steps.append(event)
         elif isinstance(event, ProductFinished):
@@ -105,7 +122,7 @@ class RunReport:
         tiles = tuple(self._tile(tile, archive, now) for tile in dict.fromkeys(names))
         counts = Counter(product.status for tile in tiles for product in tile.products)
         return Report(
-            status=_run_status(counts),
+            status=_with_refused(_run_status(counts), self._refused),
             command=self._command,
             started=self._started,
             seconds=self._ended.seconds if self._ended else (now - self._started).total_seconds(),
@@ -113,14 +130,14 @@ class RunReport:
             archive=str(archive),
             run_dir=str(self._run_dir) if self._run_dir else None,
             counts={str(status): count for status, count in counts.items()},
-            warnings=tuple(self._config.notices),
+            warnings=(*self._config.notices, *dict.fromkeys(self._refused)),
             configuration_name=self._config.name,
             configuration=settings(self._config),
             tiles=tiles,
         )
 
     def _course(self, event: StepDone | ProductFinished) -> _Course:
-        key = event.tile, event.product
+        key = event.tile, stem(event.product)
         return self._courses.setdefault(key, _Course(event.tile, event.product, datetime.now(UTC)))
 
     def _tile(self, tile: str, archive: Path, now: datetime) -> TileReport:
@@ -175,6 +192,13 @@ def failure_of(reason: str) -> Failure:
 def _is_exception(word: str) -> bool:
     """Unexpected errors are told as ``KeyError: ...``, which is no block."""
     return word.endswith(("Error", "Exception")) or hasattr(builtins, word)
+
+
+def _with_refused(status: RunStatus, refused: Sequence[str]) -> RunStatus:
+    """A tile for which an archive did not answer, or which another run holds, is a failure too."""
+    if not refused:
+        return status
+    return {"done": "some failed", "empty": "all failed"}.get(status, status)  # type: ignore[return-value]
 
 
 def _run_status(counts: Counter[ProductStatus]) -> RunStatus:

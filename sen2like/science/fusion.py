@@ -77,13 +77,8 @@ class Detail:
         gain: float = PAST_GAIN,
         offset: float = 0.0,
     ) -> Detail:
-        """The detail of a band of `resolution` (metres, 10 or 20), its low-pass image made by the threads of `pool`.
-
-        `ValueError`: pixels not smaller than those of Landsat, or what `to_resolution` refuses.
-        """
-        if not resolution < landsat_resolution:
-            raise ValueError(f"pixels of {resolution:g} m hold no detail that pixels of {landsat_resolution:g} m lack")
-        return cls(dn, to_resolution(dn, resolution, landsat_resolution, pool), valid, gain=gain, offset=offset)
+        """The detail of a band of `resolution` (metres, 10 or 20); see `low_pass`."""
+        return cls(dn, low_pass(dn, resolution, landsat_resolution, pool), valid, gain=gain, offset=offset)
 
     def rows(self, start: int, stop: int) -> np.ndarray:
         """Rows [start, stop) of F - H, reflectance float32; 0 without data and beside pixels without data."""
@@ -110,6 +105,16 @@ class Detail:
         if dn.size and dn.min() == 0:
             usable &= dn != 0
         return usable
+
+
+def low_pass(dn: np.ndarray, resolution: float, landsat_resolution: float = 30.0, pool: Executor | None = None) -> np.ndarray:
+    """A band of `resolution` metres at the pixel size of Landsat, DN uint16, made by the threads of `pool` (section 4).
+
+    `ValueError`: pixels not smaller than those of Landsat, or what `to_resolution` refuses.
+    """
+    if not resolution < landsat_resolution:
+        raise ValueError(f"pixels of {resolution:g} m hold no detail that pixels of {landsat_resolution:g} m lack")
+    return to_resolution(dn, resolution, landsat_resolution, pool)
 
 
 def fractional_year(day: date) -> float:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 from typing import Literal
 
@@ -25,6 +26,8 @@ GAUSSIAN_REACH = 4.0
 """The smoothing before a reduction ends at this many sigma."""
 SPLINE_REACH = 24
 """Pixels after which the cubic spline prefilter has forgotten an edge: its pole to this power is 2e-14."""
+MATRIX_BLOCK = 128
+"""Outputs of one axis that `to_resolution` computes with one matrix."""
 WORK_BYTES = 1 << 24
 """float64 held by one strip of `enlarge` and `to_resolution`."""
 
@@ -69,15 +72,15 @@ def to_resolution(dn: np.ndarray, res_in: float, res_out: float, pool: Executor 
     if whole and block == 1:
         return dn.copy()
     out = np.empty(shape, np.uint16)
-    limits = None if whole else _range(dn)
+    low, high = (0, 0) if whole else (int(dn.min()), int(dn.max()))
 
     def one(strip: slice) -> None:
         if whole:
             out[strip] = _block_means(dn[strip.start * block : strip.stop * block], block)
         else:
-            out[strip] = np.rint(_enlarged_rows(dn, shape, strip, 3, limits))
+            out[strip] = np.rint(np.clip(_spline_rows(dn, shape, strip), low, high))
 
-    strips = _work_strips(dn.shape, shape)
+    strips = _work_strips(dn.shape, shape) if whole else _matrix_strips(shape[0])
     if pool is None:
         for strip in strips:
             one(strip)
@@ -249,6 +252,41 @@ def _enlarged_rows(values: np.ndarray, shape: Shape, rows: slice, order: int, li
     size = (rows.stop - rows.start, shape[1])
     result = ndimage.affine_transform(part, scale, offset, size, order=order, mode="mirror")
     return result if limits is None else np.clip(result, *limits, out=result)
+
+
+def _spline_rows(values: np.ndarray, shape: Shape, rows: slice) -> np.ndarray:
+    """As `_enlarged_rows` of order 3, without limits: smoothing, prefilter and spline as one matrix per axis and block.
+
+    A product of matrices takes a fifth of the time of the recursive filters.
+    """
+    first, across = _spline_matrix(values.shape[0], shape[0], rows.start, rows.stop)
+    part = across @ values[first : first + across.shape[1]].astype(np.float64)
+    out = np.empty((rows.stop - rows.start, shape[1]))
+    for columns in _matrix_strips(shape[1]):
+        left, along = _spline_matrix(values.shape[1], shape[1], columns.start, columns.stop)
+        np.matmul(part[:, left : left + along.shape[1]], along.T, out=out[:, columns])
+    return out
+
+
+@lru_cache(maxsize=256)
+def _spline_matrix(n_in: int, n_out: int, start: int, stop: int) -> tuple[int, np.ndarray]:
+    """(first, W): outputs [start, stop) of an axis are W @ inputs[first : first + W.shape[1]]."""
+    scale = n_in / n_out
+    halo = _reach(n_in, n_out) + 2 + SPLINE_REACH
+    first = max(0, int((start + 0.5) * scale - 0.5) - halo)
+    last = min(n_in, int((stop - 0.5) * scale - 0.5) + halo + 1)
+    units = np.eye(last - first)
+    if n_in > n_out:
+        units = ndimage.gaussian_filter1d(units, (scale - 1) / 2, axis=0, mode="mirror", truncate=GAUSSIAN_REACH)
+    offset = (start + 0.5) * scale - 0.5 - first
+    # the response to each unit impulse; across them nothing is moved
+    size = (stop - start, last - first)
+    return first, ndimage.affine_transform(units, [scale, 1.0], [offset, 0.0], size, order=3, mode="mirror")
+
+
+def _matrix_strips(n_out: int) -> Iterator[slice]:
+    for start in range(0, n_out, MATRIX_BLOCK):
+        yield slice(start, min(start + MATRIX_BLOCK, n_out))
 
 
 def _block_means(dn: np.ndarray, block: int) -> np.ndarray:

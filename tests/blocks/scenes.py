@@ -101,7 +101,9 @@ def job_of(scene: Scene, workdir: Path, *partners: Scene, bands=None, overrides=
     )  # fmt: skip
 
 
-def past_product(archive: Path, day: str, seed: int, mask: np.ndarray | None = None, satellite="S2A", made=MADE, grid=None) -> Path:
+def past_product(
+    archive: Path, day: str, seed: int, mask: np.ndarray | None = None, satellite="S2A", made=MADE, grid=None
+) -> Path:
     """A Sentinel-2 L2F product with random B02, B03, B04 (300 m) and B8A, B11, B12 (600 m); `grid`: of another tile."""
     start = datetime.combine(date.fromisoformat(day), datetime.min.time(), UTC)
     source = SimpleNamespace(

@@ -153,7 +153,6 @@ def test_masks_of_another_size_are_not_joined(tmp_path):
     assert job.masks.percentages()[1] == pytest.approx(100 * (WIDTH - 60) / WIDTH)
 
 
-@pytest.mark.xfail(strict=True, reason="the lineage tells of a stitching with nobody")
 def test_nothing_is_said_to_be_stitched_when_no_neighbour_is_left(tmp_path):
     job = job_of(Scene(data=columns(0, 60)), tmp_path, Scene(NEXT, scale=(1, 0)))
     stitched(job, "B04")

@@ -21,6 +21,8 @@ from sen2like.cli import main
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 TILE = "31TFJ"
+RUN_FILES = {"sen2like.log", "run/sen2like.log", "run/report.json", "run/report.html"}
+"""What one run leaves in its working directory."""
 PATIENCE = 60
 """Seconds that a process may take before the test gives up."""
 HOLD = """
@@ -66,6 +68,11 @@ class Run:
     def tile(self) -> Path:
         """Folder of the tile in the archive."""
         return self.archive / TILE
+
+    def kept(self) -> set[str]:
+        """Everything in the working directory, the folder of the run called ``run``."""
+        names = (path.relative_to(self.wd).parts for path in self.wd.rglob("*") if path.is_file())
+        return {"/".join(("run", *parts[1:]) if len(parts) > 1 else parts) for parts in names}
 
     def products(self, level: str = "L2?") -> list[Path]:
         return sorted(self.tile.glob(f"*{level}_*.SAFE"))

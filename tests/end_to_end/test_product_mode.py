@@ -12,7 +12,7 @@ import demo
 import numpy as np
 import pytest
 import rasterio
-from end_to_end.running import REPOSITORY, images, item, lineage, pixels, quality, same_pixels, step
+from end_to_end.running import REPOSITORY, RUN_FILES, images, item, lineage, pixels, quality, same_pixels, step
 from jsonschema import Draft7Validator
 from lxml import etree
 from pystac.validation.local_validator import get_local_schema_cache
@@ -112,8 +112,8 @@ def test_both_levels_have_one_production_time(run):
     assert run.product("L2H").stem[-15:] == run.product("L2F").stem[-15:]
 
 
-def test_the_working_directory_keeps_the_log_only(run):
-    assert [path.name for path in run.wd.iterdir()] == ["sen2like.log"]
+def test_the_working_directory_keeps_log_and_report_only(run):
+    assert run.kept() == RUN_FILES
 
 
 def test_the_summary_names_the_products(run):
@@ -453,14 +453,14 @@ def test_an_old_product_that_cannot_be_removed_does_not_fail_the_new_one(bench, 
         rename(source, destination)
 
     monkeypatch.setattr(os, "rename", refuse)
-    run = bench(s2_product.path, "--bands", "B04")
+    run = bench(s2_product.path, "--bands", "B04", "--force")
     assert run.code == 0 and set(first) < set(run.products()) and len(run.products()) == 4
     assert sum("cannot be removed (Permission denied)" in line for line in run.warnings()) == 2
 
 
 def test_replacing_takes_the_correlation_table_of_the_old_product_away(bench, s2_product, reference_image, next_second):
     for _ in range(2):
-        run = bench(s2_product.path, "--bands", "B04", "--refImage", reference_image)
+        run = bench(s2_product.path, "--bands", "B04", "--refImage", reference_image, "--force")
         assert run.code == 0, run.err
         next_second()
     assert {path.name for path in run.tile.glob("QI/*")} == {f"{product.name}_CORREL.csv" for product in run.products()}

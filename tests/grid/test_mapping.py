@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from odc.geo.geobox import GeoBox
 
-from sen2like.grid.mapping import NODE_STEP, node_positions, positions, window
+from sen2like.grid.mapping import LARGEST_STEP, node_positions, node_step, positions, window
 from sen2like.grid.mgrs import tile
 from sen2like.science.warp import Warp
 
@@ -90,17 +90,17 @@ def test_nodes_begin_at_the_corner_and_reach_beyond_the_last_pixel():
     frame = box(shape=(65, 128))
     nodes = node_positions(frame, frame)
     assert nodes.shape == (2, 3, 3)
-    np.testing.assert_allclose(nodes[0, :, 0], [0, NODE_STEP, 2 * NODE_STEP], atol=1e-9)
-    np.testing.assert_allclose(nodes[1, 0], [0, NODE_STEP, 2 * NODE_STEP], atol=1e-9)
+    np.testing.assert_allclose(nodes[0, :, 0], [0, LARGEST_STEP, 2 * LARGEST_STEP], atol=1e-9)
+    np.testing.assert_allclose(nodes[1, 0], [0, LARGEST_STEP, 2 * LARGEST_STEP], atol=1e-9)
 
 
 @pytest.mark.parametrize(("tile_id", "epsg"), [("31TGJ", 32632), ("56KQC", 32655), ("60WWE", 32601), ("33XWG", 32635)])
 @pytest.mark.parametrize(("pixel", "bound"), [(15.0, 2e-3), (30.0, 1e-3)])  # of a pixel; float32 ends at 0.001 pixel of 15 m
 def test_between_nodes_places_are_right_within_three_centimetres(tile_id, epsg, pixel, bound):
     frame, image = tile(tile_id).geobox(pixel), scene_around(tile_id, epsg, pixel)
-    warp = Warp(node_positions(image, frame), NODE_STEP, tuple(frame.shape))
+    warp = Warp(node_positions(image, frame), node_step(frame), tuple(frame.shape))
     columns = np.arange(frame.shape[1]) + 0.5
-    for row in (0, NODE_STEP // 2, frame.shape[0] // 2 + 7, frame.shape[0] - 1):
+    for row in (0, node_step(frame) // 2, frame.shape[0] // 2 + 7, frame.shape[0] - 1):
         exact = positions(image, frame, np.full(columns.shape, row + 0.5), columns)
         for axis in (0, 1):
             assert np.abs(warp._at(axis, row, row + 1)[0] - exact[axis]).max() < bound

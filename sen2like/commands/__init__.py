@@ -1,0 +1,1 @@
+"""Companion commands: what a user does around a run (``check``, ``list``, ``stac``, ``report``, ``clean``), one module each."""
