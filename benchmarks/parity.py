@@ -21,7 +21,7 @@ from pathlib import Path
 from rich.console import Console
 
 from benchmarks.accuracy import ROOT, TILE  # also makes the simulator importable
-from benchmarks.parity_compare import DocumentResult, RasterResult, compare_documents, compare_rasters
+from benchmarks.parity_compare import DocumentResult, RasterResult, compare_documents, compare_rasters, reason_of
 from benchmarks.parity_data import TABLES, available, expected, products
 from sen2like.config import load
 from sen2like.events import ProductFinished
@@ -132,7 +132,7 @@ def _band_table(rasters: Iterable[RasterResult]) -> str:
 
 def _other_table(rasters: Iterable[RasterResult]) -> str:
     def row(r: RasterResult) -> list[str]:
-        verdict = ", ".join(r.failures()) or ("listed" if r.kind == "thermal" else "pass")
+        verdict = ", ".join(r.failures()) or reason_of(r) or "pass"
         name = r.name.split("_")[-1] if r.kind != "thermal" else "_".join(r.name.split("_")[-2:])
         figures = [f"{100 * r.equal:.2f}", f"{100 * r.within_1:.2f}", str(r.largest), f"{r.whole:+.4f}", f"{r.zeros:+d}"]
         return [_short(r.method, r.product), name, *figures, verdict]

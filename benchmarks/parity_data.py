@@ -167,4 +167,10 @@ LISTED_QUALITY = (
 )
 """Texts of the quality report that may differ."""
 
-THERMAL = "the reference writes no data where Landsat measured (reflectance 0.0001 everywhere); ours hold the temperature"
+MASK_MOVED = Listed(
+    "VALID_PIX_PERCENTAGE|NODATA_PIX_PERCENTAGE",
+    "the reference moves the mask twice by whole pixels, here it is moved once: one pixel beside (spec 05 sections 6.3 and 12.9)",
+)
+"""Landsat only, and only for displacements that round so."""
+
+THERMAL = "the reference writes 1001 in every pixel (spec 07 section 2.2); ours hold the radiance of the input"

@@ -121,6 +121,9 @@ def _line(candidate: Candidate) -> str:
 
 def _cells(candidate: Candidate) -> tuple[str, ...]:
     values = asdict(candidate)
+    for name, decimals in (("tile_coverage", 3), ("cloud_cover", 1)):
+        if values[name] is not None:
+            values[name] = f"{values[name]:.{decimals}f}"
     return tuple("" if values[name] is None else str(values[name]) for name in _COLUMNS)
 
 

@@ -19,6 +19,7 @@ from threading import Event as Flag
 
 import sen2like
 from sen2like import logs
+from sen2like.archive.details_store import DetailsStore
 from sen2like.archive.sources import Sources, sources_of
 from sen2like.auxiliary.detail_cache import DetailCache
 from sen2like.auxiliary.reference import check_reference, reference_path
@@ -98,7 +99,7 @@ class _Run:
                 yield RunStarted(self.run_dir)
             sources = stack.enter_context(sources_of(config.input_product_archive, config.sources, cache))
             self._check_sources(sources)
-            planner = Planner(request, config, sources, self._task, region)
+            planner = Planner(request, config, sources, self._task, DetailsStore(cache), region)
             if request.no_run:
                 for tile in tiles:
                     yield from _told(self._plan(planner, tile))
@@ -117,7 +118,8 @@ class _Run:
                 plans.append(plan)
                 yield from _told(plan)
                 if not plan.planned:
-                    log.info("No product for tile %s", tile.id)
+                    made = sum(candidate.decision == "made before" for candidate in plan.candidates)
+                    log.info("No product for tile %s%s", tile.id, f": {made} are made already" if made else "")
                     self._release(tile.id)
             with closing(self._products(plans, executor)) as products:
                 yield from products

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
 
 from sen2like.archive.criteria import Criteria, Inspection
-from sen2like.archive.details import read_details
+from sen2like.archive.details_store import DetailsStore
 from sen2like.archive.model import MISSIONS, Answer, Decision, Found, Query
 from sen2like.archive.selection import processing_order, select
 from sen2like.archive.sources import Sources, search_all
@@ -27,7 +27,7 @@ from sen2like.products.registry import Identity, open_product, recognise
 from sen2like.products.tar import is_compressed
 from sen2like.raster.read import read_geobox
 from sen2like.request import Request
-from sen2like.task import ProductTask, already_made, too_cloudy
+from sen2like.task import MADE_BEFORE, ProductTask, already_made, made_from, too_cloudy
 
 log = logging.getLogger(__name__)
 
@@ -123,8 +123,8 @@ class Planner:
     config: Config
     sources: Sources
     make_task: Callable[[MGRSTile, Path, tuple[Path, ...]], ProductTask]
+    store: DetailsStore
     region: Region | None = None
-    _told: dict[str, Inspection] = field(default_factory=dict, repr=False)
 
     def product(self, tile: MGRSTile, path: Path) -> TilePlan:
         """Plan of product-mode: no selection, but the other scenes of the pass when stitching is on."""
@@ -146,6 +146,7 @@ class Planner:
             decisions = self._history(tile, request.start_date, decisions, answers)
         planned, made = self._planned(tile, decisions)
         listed = tuple(_candidate(tile, decision, made.get(decision.found.location)) for decision in decisions)
+        self.store.save()
         return TilePlan(tile, listed, planned, tuple(dict.fromkeys(answer.error for answer in answers if answer.error)))
 
     @property
@@ -221,14 +222,11 @@ class Planner:
         return [part.candidate.found for part in partners(main, _found(answers), criteria, self._inspect)]
 
     def _inspect(self, found: Found) -> Inspection:
-        """What the metadata of a candidate tell, read once per run."""
-        if found.location not in self._told:
-            if found.cloud_cover is not None and found.footprint is not None:
-                self._told[found.location] = Inspection(found.cloud_cover, found.footprint)
-            else:
-                details = read_details(found.location)
-                self._told[found.location] = Inspection(details.cloud_cover, details.footprint, details.datastrip)
-        return self._told[found.location]
+        """What the metadata of a candidate tell, read once; the catalogue's word saves opening it."""
+        if found.cloud_cover is not None and found.footprint is not None:
+            return Inspection(found.cloud_cover, found.footprint)
+        details = self.store.details(found)
+        return Inspection(details.cloud_cover, details.footprint, details.datastrip)
 
     def _history(self, tile: MGRSTile, start: date, decisions: list[Decision], answers: list[Answer]) -> list[Decision]:
         """Add the Sentinel-2 products before the period that fusion of the first Landsat dates needs."""
@@ -269,12 +267,13 @@ class Planner:
             others = tuple(Path(d.found.location) for d in decisions if d.partner_of is found)
             task = self.make_task(tile, Path(found.location), others)
             needs = tuple(p.task.path for p in planned if found.identity.is_landsat and _is_past(p.identity, found.identity))
-            product = _opened(task)
+            reason = made_from(task, self.config, found.identity, True if needs else None)
+            product = None if reason else _opened(task)
             if product is not None:
                 reason = too_cloudy(product, self.config) or already_made(task, self.config, product, True if needs else None)
-                if reason:
-                    made[found.location] = reason
-                    continue
+            if reason:
+                made[found.location] = reason
+                continue
             planned.append(Planned(task, found.identity, needs, _memory_mb(product, self.config)))
         return tuple(planned), made
 
@@ -290,7 +289,9 @@ def _is_past(sentinel2: Identity, landsat: Identity) -> bool:
 
 
 def _candidate(tile: MGRSTile, decision: Decision, made: str | None) -> Candidate:
-    word, reason = (decision.decision, decision.reason) if made is None else ("dropped", made)
+    word, reason = decision.decision, decision.reason
+    if made is not None:
+        word, reason = "made before" if made.startswith(MADE_BEFORE) else "dropped", made
     return Candidate(tile.id, decision.found.location, word, reason, decision.tile_coverage, decision.cloud_cover)
 
 

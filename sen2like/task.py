@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event as Flag
 
+import sen2like
 from sen2like.auxiliary.detail_cache import DetailCache
 from sen2like.auxiliary.past_products import choose
 from sen2like.blocks.base import Cancelled, Job, Partner
@@ -26,18 +27,19 @@ from sen2like.execution.retry import is_transient
 from sen2like.execution.threads import Threads
 from sen2like.grid.mgrs import MGRSTile
 from sen2like.grid.region import read_region
-from sen2like.packaging.names import ProductNames
+from sen2like.packaging.names import Baseline, ProductNames
 from sen2like.packaging.output import image_key
-from sen2like.packaging.writer import made_before
+from sen2like.packaging.writer import complete_before, made_before
 from sen2like.pipeline import process
 from sen2like.products.model import Angles, Masks, Product
-from sen2like.products.registry import open_product
+from sen2like.products.registry import Identity, open_product
 from sen2like.raster.write import RasterFormat, write_layers, write_mask
 from sen2like.science.angles import to_stored
 
 log = logging.getLogger(__name__)
 
 Emit = Callable[[Event], None]
+MADE_BEFORE = "made before with the same configuration"
 
 
 @dataclass(frozen=True)
@@ -211,6 +213,23 @@ def too_cloudy(product: Product, config: Config) -> str | None:
     return f"cloud cover {product.cloud_cover:.1f} % > {limit:g} %"
 
 
+def made_from(task: ProductTask, config: Config, identity: Identity, fusion: bool | None) -> str | None:
+    """As `already_made`, for all bands and by the name of the input alone: a nightly run should not open an old archive."""
+    orbit = identity.path if identity.is_landsat else identity.orbit
+    if config.packager.if_exists != "skip" or task.bands or orbit is None:
+        return None
+    instrument, baseline = "OLI" if identity.is_landsat else "MSI", Baseline.of(sen2like.__version__).compact
+    place = f"{identity.date:%Y%m%d}*_N{baseline}_R{orbit:03d}_T{task.tile.id}_*"
+    folder, digest = Path(config.directories.archive_dir) / task.tile.id, _digest(task, config)
+    found = []
+    for level in _levels(config, identity.is_landsat and fusion is False):
+        made = complete_before(folder, f"{identity.satellite}_{instrument}{level}_{place}", identity.name, digest)
+        if made is None:
+            return None
+        found.append(made.name)
+    return _made(found)
+
+
 def already_made(task: ProductTask, config: Config, product: Product, fusion: bool | None = None) -> str | None:
     """With ``if_exists = skip``: the outputs that would only be repeated, if all of them are there (spec 10 section 9).
 
@@ -218,21 +237,28 @@ def already_made(task: ProductTask, config: Config, product: Product, fusion: bo
     """
     if config.packager.if_exists != "skip":
         return None
-    on = config.processing
-    levels = ["L2H"] if on.doPackagerL2H else []
-    if on.doPackagerL2F and on.doFusion and (product.sensor == "S2" or _can_be_fused(task, config, product, fusion)):
-        levels.append("L2F")
     own = [product.bands[name] for name in _bands(task, product)]
     bands = [image_key(band.output_name, band.native, product.sensor) for band in own]
-    digest = _digest(task, config)
     found = []
-    for level in levels:
+    for level in _levels(config, product.sensor != "S2" and not _can_be_fused(task, config, product, fusion)):
         names = ProductNames.of(product, level, task.tile.id, datetime.now(UTC))
-        made = made_before(Path(config.directories.archive_dir) / task.tile.id, names, product.name, digest, bands)
+        folder = Path(config.directories.archive_dir) / task.tile.id
+        made = made_before(folder, names, product.name, _digest(task, config), bands)
         if made is None:
             return None
         found.append(made.name)
-    return f"made before with the same configuration: {', '.join(found)}" if found else None
+    return _made(found)
+
+
+def _levels(config: Config, not_fusable: bool) -> list[str]:
+    """Levels of the output products."""
+    on = config.processing
+    levels = ["L2H"] if on.doPackagerL2H else []
+    return levels + (["L2F"] if on.doPackagerL2F and on.doFusion and not not_fusable else [])
+
+
+def _made(found: list[str]) -> str | None:
+    return f"{MADE_BEFORE}: {', '.join(found)}" if found else None
 
 
 def _digest(task: ProductTask, config: Config) -> str:

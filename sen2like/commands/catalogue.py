@@ -17,8 +17,10 @@ from urllib.parse import quote
 import pystac
 
 from sen2like.commands.collection import COLLECTIONS, collection
+from sen2like.commands.findings import unreadable
 from sen2like.errors import NothingToDo, PackagingError, Sen2LikeError, UsageError
 from sen2like.report.as_json import write_text
+from sen2like.report.texts import plural
 
 CATALOG = "catalog.json"
 _TILE = re.compile(r"\d{2}[A-Z]{3}")
@@ -44,8 +46,8 @@ def run(archive: Path, root_url: str | None = None, dry_run: bool = False) -> tu
 
     `root_url`: address at which the archive is published; None: all links are relative. `NothingToDo`: it has no product.
     """
-    if not archive.is_dir():
-        raise PackagingError(f"archive {archive} is not a folder; give the archive_dir of the configuration")
+    if problem := unreadable(archive):
+        raise PackagingError(f"archive {problem}")
     if root_url is not None and not re.match(r"[a-z][a-z0-9+.-]*://.", root_url):
         raise UsageError(f"--root-url {root_url}: expected an address such as https://data.example.org/s2l")
     found = read(archive)
@@ -56,7 +58,7 @@ def run(archive: Path, root_url: str | None = None, dry_run: bool = False) -> tu
         raise NothingToDo(f"archive {archive} has no product <tile>/<product>.SAFE; there is nothing to list")
     for name, text in documents(found, root_url).items() if listed else ():
         state = _put(archive / name, text, dry_run)
-        count = "".join(f", {len(items)} items" for level, items in found.items.items() if name == COLLECTIONS[level].file)
+        count = "".join(f", {plural(len(items), 'item')}" for level, items in found.items.items() if name == COLLECTIONS[level].file)
         print(f"{state:10} {archive / name}{count}")
     for level, about in COLLECTIONS.items():
         path = archive / about.file

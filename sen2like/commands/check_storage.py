@@ -16,6 +16,7 @@ from sen2like.execution.locks import holder
 from sen2like.execution.memory import estimate_mb
 from sen2like.execution.threads import available_cores
 from sen2like.grid.mgrs import TILE_SIZE_M, MGRSTile
+from sen2like.packaging.claims import MARK
 from sen2like.plan import IMAGES_HELD, USUAL_PIXEL_M
 
 OUTPUT_BYTES = 1.35e9
@@ -38,7 +39,10 @@ def check(config: Config, wd: Path, tiles: Sequence[MGRSTile]) -> list[Finding]:
         folder = archive / tile.id
         if folder.exists() and (found := writable(f"archive_dir, {tile.id}", folder)).level != "ok":
             findings.append(found)
-        elif folder.exists() and (owner := holder(archive, tile.id)) is not None:
+        if (folder / MARK).exists():
+            text = f"{folder} holds products cut to a region; only roi-based-mode with that region can write there"
+            findings.append(warning(f"archive_dir, {tile.id}", text))
+        if folder.exists() and (owner := holder(archive, tile.id)) is not None:
             findings.append(warning(f"archive_dir, {tile.id}", f"in use by {owner}; another run waits for it"))
     findings += [writable("--wd", wd), *_room("--wd", wd, work, "working files")]
     return [*findings, _memory()]

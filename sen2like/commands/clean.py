@@ -16,6 +16,7 @@ from typing import Any
 
 from sen2like.commands.amounts import amount, size_and_age
 from sen2like.commands.configuration import configuration
+from sen2like.commands.findings import unreadable
 from sen2like.errors import UsageError
 from sen2like.execution.locks import NAME as LOCK
 from sen2like.execution.locks import TileLock, TileLocked, holder
@@ -61,8 +62,8 @@ def run(given: Mapping[str, Any]) -> int:
         config = configuration(given, searching=False)
         wd, archive = config.run_time.wd or Request.model_fields["wd"].default, config.directories.archive_dir
     for option, folder in (("--wd", given.get("wd")), ("--archive", given.get("archive"))):
-        if folder is not None and not folder.is_dir():
-            raise UsageError(f"{option} {folder}: there is no such folder; correct the path")
+        if folder is not None and (problem := unreadable(folder)):
+            raise UsageError(f"{option} {problem}")
     dry_run = given.get("dry_run", False)
     cleaned = clean(wd, archive, days * DAY, dry_run=dry_run)
     verb = "would remove" if dry_run else "removed"

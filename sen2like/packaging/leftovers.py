@@ -25,7 +25,7 @@ class Leftover:
 def leftovers(folder: Path) -> list[Leftover]:
     """Half-written products in the folder of a tile, sorted; also those that are being written now."""
     found = []
-    for path in sorted(folder.iterdir()):
+    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
         match = _NAME.fullmatch(path.name)
         if match and path.is_dir() and not path.is_symlink():
             host, pid = match["host"], int(match["pid"])

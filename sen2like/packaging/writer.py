@@ -184,16 +184,36 @@ def made_before(folder: Path, names: ProductNames, source: str, configuration_ha
     for product in reversed(same_acquisition(folder, names)):
         if f"_N{names.baseline.compact}_" not in product.name:
             continue
-        try:
-            item = json.loads((product / f"{product.stem}.json").read_bytes())
-            inputs = {link["href"] for link in item["links"] if link["rel"] == "derived_from"}
-            digest = item["properties"].get("s2l:config_hash")
-        except (OSError, ValueError, KeyError) as e:
-            log.warning("%s: its STAC item cannot be read (%s), so it does not count as made before", product, e)
-            continue
-        if source in inputs and digest == configuration_hash and bands_of(product).issuperset(bands):
+        item = _item_of(product)
+        if item and _came_from(item, source, configuration_hash) and bands_of(product).issuperset(bands):
             return product
     return None
+
+
+def complete_before(folder: Path, stem: str, source: str, configuration_hash: str) -> Path | None:
+    """As `made_before`, of a product with all bands, told without opening its input. `stem`: pattern of names (``*`` for any)."""
+    for product in sorted(folder.glob(f"{stem}.SAFE"), reverse=True):
+        item = _item_of(product)
+        if item and _came_from(item, source, configuration_hash) and item["properties"].get("s2l:partial") is False:
+            return product
+    return None
+
+
+def _item_of(product: Path) -> dict | None:
+    """The STAC item of a product; None, with a warning, when it cannot be read."""
+    try:
+        item: dict = json.loads((product / f"{product.stem}.json").read_bytes())
+        if not {"links", "properties"} <= item.keys():
+            raise ValueError("it has no links or properties")
+        return item
+    except (OSError, ValueError, AttributeError) as e:
+        log.warning("%s: its STAC item cannot be read (%s), so it does not count as made before", product, e)
+        return None
+
+
+def _came_from(item: dict, source: str, configuration_hash: str) -> bool:
+    inputs = {link["href"].removesuffix(".SAFE") for link in item["links"] if link.get("rel") == "derived_from"}
+    return source.removesuffix(".SAFE") in inputs and item["properties"].get("s2l:config_hash") == configuration_hash
 
 
 def bands_of(product: Path) -> set[str]:

@@ -72,6 +72,11 @@ def _title(report: Report) -> str:
     return texts.plural(len(tiles), "tile") + (f": {', '.join(tiles)}" if 1 < len(tiles) <= 4 else "")
 
 
+def _verdict(report: Report) -> str:
+    found = any(tile.candidates for tile in report.tiles)
+    return "Nothing had to be processed" if report.status == "empty" and found else _STATUS_TITLE[report.status]
+
+
 def _header(report: Report) -> etree._Element:
     dates = [product.acquired for product in report.products if product.acquired]
     peaks = [product.peak_memory_mb for product in report.products if product.peak_memory_mb is not None]
@@ -88,7 +93,7 @@ def _header(report: Report) -> etree._Element:
         "header",
         tag("p", "sen2like run report", class_="eyebrow"),
         tag("h1", _title(report), tag("span", texts.period(dates), class_="period") if dates else None),
-        tag("p", _STATUS_TITLE[report.status], class_=f"verdict {report.status.replace(' ', '-')}"),
+        tag("p", _verdict(report), class_=f"verdict {report.status.replace(' ', '-')}"),
         figures.status_bar(counts) if report.products else None,
         tag("dl", *(tag("div", tag("dt", name), tag("dd", value)) for name, value in facts), class_="run-facts"),
         tag("p", tag("code", report.command), class_="command"),
@@ -118,7 +123,8 @@ def _tile(tile: TileReport, anchors: dict[int, str], archive: Path, links: dict[
     heading = None if alone else tag("h2", f"Tile {tile.tile}", class_="tile-name")
     parts: list[Node] = [heading]
     if not tile.products:
-        parts.append(tag("p", f"No product for tile {tile.tile}.", class_="empty"))
+        none = f"No product had to be processed for tile {tile.tile}." if tile.candidates else f"No product for tile {tile.tile}."
+        parts.append(tag("p", none, class_="empty"))
     if series is not None:
         parts += [tag("h2", "Time series"), series]
     if tile.products:

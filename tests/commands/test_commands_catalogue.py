@@ -216,8 +216,11 @@ def test_when_every_product_is_broken_nothing_is_written(archive):
 
 
 def test_an_archive_that_is_not_there_is_named(tmp_path):
-    with pytest.raises(PackagingError, match="absent is not a folder"):
+    with pytest.raises(PackagingError, match="absent does not exist"):
         catalogue.run(tmp_path / "absent")
+    (tmp_path / "file").touch()
+    with pytest.raises(PackagingError, match="file is not a folder"):
+        catalogue.run(tmp_path / "file")
 
 
 def test_an_address_without_a_scheme_is_refused(archive):

@@ -71,7 +71,8 @@ def test_what_is_neither_is_named():
 @pytest.mark.parametrize(
     ("target", "given", "told"),
     [("31TFJ", {"tile": "31TFJ"}, "--tile"), ("31TFJ", {"tiles": "auto"}, "--tiles"),
-     (S2, {"start_date": "2017-01-01"}, "--start-date"), (S2, {"l2a": True}, "--l2a"), ("field.geojson", {"tile": "31TFJ", "tiles": "all"}, "--tiles")],
+     (S2, {"start_date": "2017-01-01"}, "--start-date"), (S2, {"l2a": True}, "--l2a"),
+     ("field.geojson", {"tile": "31TFJ", "tiles": "all"}, "--tiles")],
 )  # fmt: skip
 def test_options_of_another_target_are_refused(tmp_path, region, monkeypatch, target, given, told):
     (tmp_path / S2).mkdir()
