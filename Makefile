@@ -6,6 +6,8 @@ BIN = $(VENV)/bin
 DEMO_OUTPUT ?= demo-output
 # variables for pytest: make test PYTEST_ARGS="-k klt -x"
 PYTEST_ARGS ?=
+# words for the benchmarks: make bench BENCH_ARGS="s2 --runs 3"
+BENCH_ARGS ?=
 
 .PHONY: help venv demo test lint bench clean
 
@@ -13,7 +15,7 @@ help:
 	@echo "make demo    simulate a small archive, process it, compare the results with the truth"
 	@echo "make test    style, types, import rules and all tests"
 	@echo "make lint    the same without the tests"
-	@echo "make bench   time the chain"
+	@echo "make bench   time and memory at true size, against the floor (about an hour)"
 	@echo "make venv    only the virtual environment ($(VENV))"
 	@echo "make clean   remove what the commands above made"
 
@@ -38,7 +40,7 @@ test: lint
 
 bench: $(VENV)/.complete
 	$(BIN)/python -m benchmarks.accuracy --coarse 10
-	$(BIN)/python -m benchmarks.sentinel2_product
+	$(BIN)/python -m benchmarks $(BENCH_ARGS)
 
 clean:
 	rm -rf "$(VENV)" "$(DEMO_OUTPUT)" build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

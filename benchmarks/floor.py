@@ -176,10 +176,10 @@ def run(todo: Plan, threads: Threads) -> Floor:
     encode = 0.0
     with tempfile.TemporaryDirectory(prefix=".floor", dir=Path(todo.writes[0].path).parents[4]) as folder:
         for batch in _batches(todo.writes):
-            held = [(write, *_held(write.path), Path(folder) / Path(write.path).name) for write in batch]
-            encode += _timed(lambda job: _encode(*job, per_file), held, threads.bands)
-            pixels += [data.size for _, data, *_ in held]
-            for *_, path in held:
+            held = [_Held.of(write) for write in batch]
+            encode += _timed(lambda image: _encode(image, Path(folder), per_file), held, threads.bands)
+            pixels += [image.data.size for image in held]
+            for path in Path(folder).iterdir():
                 path.unlink()
     return Floor(decode, encode, sum(pixels) / 1e6)
 
@@ -199,16 +199,26 @@ def _decode(read: Read, threads: int) -> int:
         return source.read(window=part).size
 
 
-def _encode(write: Write, data: np.ndarray, geobox: GeoBox, path: Path, threads: int) -> None:
-    if write.kind == "mask":
-        write_mask(path, data, geobox, RasterFormat())
+@dataclass(frozen=True)
+class _Held:
+    """An image in memory."""
+
+    write: Write
+    data: np.ndarray
+    geobox: GeoBox
+
+    @classmethod
+    def of(cls, write: Write) -> _Held:
+        with _reading(1), rasterio.open(write.path) as source:
+            return cls(write, source.read(1), GeoBox(source.shape, source.transform, source.crs))
+
+
+def _encode(image: _Held, folder: Path, threads: int) -> None:
+    path = folder / "_".join(Path(image.write.path).parts[-2:])  # NATIVE may have a file of the same name
+    if image.write.kind == "mask":
+        write_mask(path, image.data, image.geobox, RasterFormat())
     else:
-        write_image(path, data, geobox, RasterFormat(), nodata=0, scale=1e-4, offset=-0.1, threads=threads)
-
-
-def _held(path: str) -> tuple[np.ndarray, GeoBox]:
-    with _reading(1), rasterio.open(path) as source:
-        return source.read(1), GeoBox(source.shape, source.transform, source.crs)
+        write_image(path, image.data, image.geobox, RasterFormat(), nodata=0, scale=1e-4, offset=-0.1, threads=threads)
 
 
 def _batches(writes: Sequence[Write]) -> Iterator[list[Write]]:

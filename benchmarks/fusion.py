@@ -1,7 +1,8 @@
-"""Fusion of one 10 m band with two past products, arrays in memory to fused rows: ``python -m benchmarks.fusion SIZE`` is the process.
+"""Fusion of one 10 m band with two past products, from arrays in memory to fused rows.
 
 Everything fusion itself has to do: the detail of both products and all rows of the result, on two threads, both methods.
 Reading past products and encoding the result are not part of it (workload ``landsat`` has them).
+``python -m benchmarks.fusion SIZE RUNS`` is the process that is measured.
 """
 
 from __future__ import annotations

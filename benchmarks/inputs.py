@@ -64,7 +64,8 @@ class Inputs:
         landsat = sensor.startswith("LS")
         # displacements of 3 to 8 m that differ from day to day
         east, north = 3.0 + int(day[-2:]) % 5, -7.0 + int(day[-2:]) % 4
-        words = ["landsat" if landsat else "s2", "--sensor", sensor, "--date", day + (LANDSAT_TIME if landsat else SENTINEL2_TIME)]
+        kind, time = ("landsat", LANDSAT_TIME) if landsat else ("s2", SENTINEL2_TIME)
+        words = [kind, "--sensor", sensor, "--date", day + time]
         words += ["--tile", tile, "--cover", f"{cover:g}", "--truth", "none"]
         words += [f"--dx={east * self.coarse:g}", f"--dy={north * self.coarse:g}"]
         (path,) = self._made(f"{tile}_{sensor}_{day}", words, "LC*" if landsat else "*.SAFE")
@@ -134,7 +135,7 @@ def _description(root: Path) -> dict:
     try:
         return json.loads(path.read_text())
     except (OSError, ValueError) as error:
-        raise UsageError(f"--inputs {root}: no usable scenario.json ({error}); give the folder of a simulated scenario") from error
+        raise UsageError(f"--inputs {root}: no usable scenario.json ({error}); give a simulated scenario") from error
 
 
 def _date(name: str) -> str:

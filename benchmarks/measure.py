@@ -77,7 +77,8 @@ def sen2like_run(words: Iterable[object], wd: Path) -> Run:
     usage, code = used(command, wd / "output.txt")
     reports = sorted(wd.glob("*/report.json"))
     if code or len(reports) != 1:
-        raise RunFailed(f"{' '.join(command)}: exit code {code}, {len(reports)} reports; its last words:\n{_tail(wd / 'output.txt')}")
+        said = f"exit code {code}, {len(reports)} reports; its last words:\n{_tail(wd / 'output.txt')}"
+        raise RunFailed(f"{' '.join(command)}: {said}")
     report = as_json.read(reports[0])
     if bad := [f"{p.product}: {p.status} {p.reason}" for p in report.products if p.status != "done"] or not report.products:
         raise RunFailed(f"{' '.join(command)}: not everything was processed: {bad or 'no product was found'}; see {wd}")
@@ -151,7 +152,8 @@ def _status(pid: int) -> tuple[int, int]:
         lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     except OSError:
         return 0, 0
-    kilobytes = {key: int(value.split()[0]) for key, _, value in (line.partition(":") for line in lines) if key in ("VmHWM", "VmRSS")}
+    values = (line.partition(":")[::2] for line in lines)
+    kilobytes = {key: int(value.split()[0]) for key, value in values if key in ("VmHWM", "VmRSS")}
     return 1024 * kilobytes.get("VmHWM", 0), 1024 * kilobytes.get("VmRSS", 0)
 
 

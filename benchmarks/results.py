@@ -141,7 +141,8 @@ def sessions_of(path: Path) -> list[Session]:
             for s in json.loads(path.read_text())["sessions"]
         ]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UsageError(f"{path}: no results of benchmarks ({type(error).__name__}: {error}); give a file this command wrote") from error
+        cause = f"{type(error).__name__}: {error}"
+        raise UsageError(f"{path}: no results of benchmarks ({cause}); give a file that this command wrote") from error
 
 
 def latest(path: Path, coarse: int | None = None) -> Session:

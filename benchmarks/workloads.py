@@ -11,7 +11,7 @@ from pathlib import Path
 
 from benchmarks import floor
 from benchmarks.inputs import NEIGHBOUR, ROOT, TILE, Inputs, link_archive
-from benchmarks.measure import Run, sen2like_run, warm
+from benchmarks.measure import Run, RunFailed, sen2like_run, warm
 from benchmarks.results import Result
 from sen2like.grid import mgrs
 
@@ -136,12 +136,13 @@ def area(bench: Bench) -> list[Result]:
 
 def by_jobs(bench: Bench, workload: str, words: list, given: list[Path], archive: Path, products: int) -> list[Result]:
     """A run with one and with two products at a time; the second one tells how much more it does in the same time."""
-    one, two = (
-        bench.measured(workload, f"jobs {n}", [*words, "--jobs", n], given, emptied(archive)) for n in (1, 2)
-    )
+    one, two = (bench.measured(workload, f"jobs {n}", [*words, "--jobs", n], given, emptied(archive)) for n in (1, 2))
     for found in (one, two):
         if found.figures["products"] != products:
-            raise ValueError(f"{workload}, {found.label}: {found.figures['products']:.0f} products were processed, not {products}")
+            count = found.figures["products"]
+            raise RunFailed(
+                f"{workload}, {found.label}: {count:.0f} products were processed instead of {products}; see {archive}"
+            )
     two.figures["speed_up"] = one.figures["wall"] / two.figures["wall"]
     return [one, two]
 

@@ -95,8 +95,9 @@ def listing(listed: Sequence[Listed], form: str) -> str:
         return "\n".join(line for event in listed for line in _lines(event))
     if form == "json":
         return json.dumps([{name: asdict(c)[name] for name in _COLUMNS} for c in candidates], indent=2)
-    rows = [_cells(candidate) for candidate in candidates]
-    return _csv([_COLUMNS, *rows]) if form == "csv" else _table(_COLUMNS, rows)
+    if form == "csv":
+        return _csv([_COLUMNS, *(_cells(candidate) for candidate in candidates)])
+    return _table(_COLUMNS, [_cells(candidate, rounded=True) for candidate in candidates])
 
 
 def summary(results: Iterable[ProductFinished]) -> str:
@@ -119,10 +120,10 @@ def _line(candidate: Candidate) -> str:
     return f"{coverage} {cloud} {candidate.path}"
 
 
-def _cells(candidate: Candidate) -> tuple[str, ...]:
+def _cells(candidate: Candidate, rounded: bool = False) -> tuple[str, ...]:
     values = asdict(candidate)
     for name, decimals in (("tile_coverage", 3), ("cloud_cover", 1)):
-        if values[name] is not None:
+        if rounded and values[name] is not None:
             values[name] = f"{values[name]:.{decimals}f}"
     return tuple("" if values[name] is None else str(values[name]) for name in _COLUMNS)
 

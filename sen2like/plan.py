@@ -169,6 +169,7 @@ class Planner:
             roi=self.region,
             stitching=self.config.processing.doStitching,
             same_zone=not self.request.allow_other_srs,
+            partners_same_zone=self.config.stitching.same_utm_only,
         )
 
     def _search(
@@ -181,7 +182,7 @@ class Planner:
         if "Sentinel2" in missions:
             queries.append(Query("Sentinel2", tile, start, end, archive.cloud_cover, self._level))
         landsat = [mission for mission in ("Landsat8", "Landsat9") if mission in missions]
-        same_zone = not self.request.allow_other_srs
+        same_zone = not self.request.allow_other_srs and (legacy or self.config.stitching.same_utm_only)
         for scene in wrs2.scenes_of(tile, archive.coverage if legacy else SLIVER, same_zone=same_zone) if landsat else ():
             clouds = archive.cloud_cover if legacy else 100.0  # a cloudy row may still complete a clear one
             path, row = scene.scene.path, scene.scene.row

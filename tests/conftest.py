@@ -12,6 +12,11 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# tables are loaded and code is compiled by whichever example comes first, and machines may be busy
+settings.register_profile("sen2like", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("sen2like")
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 COARSE = 30

@@ -69,6 +69,8 @@ class Criteria:
     """Whether images of one pass are put together; else each stands alone."""
     same_zone: bool = True
     """Only Landsat scenes whose nominal UTM zone is that of the tile."""
+    partners_same_zone: bool = True
+    """The same for scenes that only complete another one; without effect unless `same_zone`."""
 
     def __post_init__(self) -> None:
         if self.level is not None and self.level not in LEVELS:
@@ -122,7 +124,12 @@ def refused_by_name(found: Found, criteria: Criteria) -> str | None:
         return None
     if not wrs2.is_descending(identity.path, identity.row):
         return f"path {identity.path} row {identity.row} is no scene of a descending (daytime) pass"
-    nominal = wrs2.scene(identity.path, identity.row).utm_zone
-    if criteria.same_zone and nominal != zone(tile):
-        return f"scene of UTM zone {nominal}, tile of zone {zone(tile)}"
-    return None
+    return None if criteria.same_zone and not criteria.partners_same_zone else refused_by_zone(identity, criteria)
+
+
+def refused_by_zone(identity: Identity, criteria: Criteria) -> str | None:
+    """Why the nominal UTM zone of a Landsat scene is refused; None: it is not."""
+    if not criteria.same_zone or identity.path is None or identity.row is None:
+        return None
+    nominal, own = wrs2.scene(identity.path, identity.row).utm_zone, zone(criteria.tile)
+    return None if nominal == own else f"scene of UTM zone {nominal}, tile of zone {own}"

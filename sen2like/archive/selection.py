@@ -10,7 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from sen2like.archive.criteria import Criteria, Inspect, acquisition, catalogued, refused_by_date, refused_by_name
+from sen2like.archive.criteria import (
+    Criteria,
+    Inspect,
+    acquisition,
+    catalogued,
+    refused_by_date,
+    refused_by_name,
+    refused_by_zone,
+)
 from sen2like.archive.legacy_selection import select_legacy
 from sen2like.archive.model import Decision, Found
 from sen2like.archive.ranking import rank
@@ -70,11 +78,12 @@ def _of_pass(members: Sequence[Found], criteria: Criteria, inspect: Inspect) -> 
         if better is not None:
             outcome[id(candidate)] = "dropped", _superseded(candidate, better, criteria)
     best = [candidate for candidate, better in versions if better is None]
-    clear = [candidate for candidate in best if not is_cloudy(candidate, criteria)]
+    elsewhere = {id(c): reason for c in best if (reason := refused_by_zone(c.found.identity, criteria)) is not None}
+    clear = [candidate for candidate in best if not is_cloudy(candidate, criteria) and id(candidate) not in elsewhere]
     if clear:
         outcome |= _of_images(max(clear, key=lambda c: _suitability(c, criteria)), best, criteria)
     else:
-        outcome |= {id(candidate): ("dropped", _cloudy(candidate, criteria)) for candidate in best}
+        outcome |= {id(c): ("dropped", elsewhere.get(id(c)) or _cloudy(c, criteria)) for c in best}
     main = next((c.found for c in everyone if outcome[id(c)][0] == "selected"), None)
     return [
         Decision(c.found, *outcome[id(c)], c.coverage, c.cloud_cover, main if outcome[id(c)][0] == "partner" else None)

@@ -56,10 +56,9 @@ def run(archive: Path, root_url: str | None = None, dry_run: bool = False) -> tu
     listed = sum(map(len, found.items.values()))
     if not listed and not found.broken:
         raise NothingToDo(f"archive {archive} has no product <tile>/<product>.SAFE; there is nothing to list")
+    count = {COLLECTIONS[level].file: f", {plural(len(items), 'item')}" for level, items in found.items.items()}
     for name, text in documents(found, root_url).items() if listed else ():
-        state = _put(archive / name, text, dry_run)
-        count = "".join(f", {plural(len(items), 'item')}" for level, items in found.items.items() if name == COLLECTIONS[level].file)
-        print(f"{state:10} {archive / name}{count}")
+        print(f"{_put(archive / name, text, dry_run):10} {archive / name}{count.get(name, '')}")
     for level, about in COLLECTIONS.items():
         path = archive / about.file
         if listed and level not in found.items and path.exists():

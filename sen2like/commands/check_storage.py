@@ -37,12 +37,15 @@ def check(config: Config, wd: Path, tiles: Sequence[MGRSTile]) -> list[Finding]:
     findings = [writable("archive_dir", archive), *_room("archive_dir", archive, OUTPUT_BYTES, "outputs")]
     for tile in tiles:
         folder = archive / tile.id
-        if folder.exists() and (found := writable(f"archive_dir, {tile.id}", folder)).level != "ok":
+        if not folder.exists():
+            continue
+        if (found := writable(f"archive_dir, {tile.id}", folder)).level != "ok":
             findings.append(found)
+            continue
         if (folder / MARK).exists():
             text = f"{folder} holds products cut to a region; only roi-based-mode with that region can write there"
             findings.append(warning(f"archive_dir, {tile.id}", text))
-        if folder.exists() and (owner := holder(archive, tile.id)) is not None:
+        if (owner := holder(archive, tile.id)) is not None:
             findings.append(warning(f"archive_dir, {tile.id}", f"in use by {owner}; another run waits for it"))
     findings += [writable("--wd", wd), *_room("--wd", wd, work, "working files")]
     return [*findings, _memory()]

@@ -17,9 +17,9 @@ from typing import Any
 from sen2like.commands.amounts import amount, size_and_age
 from sen2like.commands.configuration import configuration
 from sen2like.commands.findings import unreadable
-from sen2like.errors import UsageError
+from sen2like.errors import PackagingError, UsageError
 from sen2like.execution.locks import NAME as LOCK
-from sen2like.execution.locks import TileLock, TileLocked, holder
+from sen2like.execution.locks import Owner, TileLock, TileLocked, holder
 from sen2like.packaging.leftovers import leftovers
 from sen2like.report.as_html import FILE_NAME as REPORT
 from sen2like.request import Request
@@ -102,7 +102,7 @@ def clean(wd: Path | None, archive: Path | None, older_than: float = 0.0, *, dry
         if not (finds := _in_tile(folder, older_than)):
             continue
         if dry_run:
-            owner = holder(folder.parent, folder.name)
+            owner = _owner(folder)
             remove([_kept(find, f"the tile is in use by {owner}") if owner else find for find in finds])
             continue
         try:
@@ -122,8 +122,17 @@ def _tiles(archive: Path | None) -> Iterator[Path]:
 
 def _working(archive: Path | None) -> dict[str, str]:
     """Runs that hold the lock of a tile of the archive now, by name, and how messages call them."""
-    owners = (holder(folder.parent, folder.name) for folder in _tiles(archive))
+    owners = (_owner(folder) for folder in _tiles(archive))
     return {owner.run: str(owner) for owner in owners if owner is not None}
+
+
+def _owner(folder: Path) -> Owner | None:
+    """Who holds the lock in a folder. `PackagingError`: it cannot be told, so that nothing there may be removed."""
+    try:
+        return holder(folder.parent, folder.name)
+    except OSError as error:
+        cause = error.strerror or error
+        raise PackagingError(f"the lock in {folder} cannot be looked at: {cause}; make the folder writable") from error
 
 
 def _in_working_directory(wd: Path, working: Mapping[str, str], older_than: float) -> list[Find]:
@@ -151,7 +160,7 @@ def _at_work(folder: Path, working: Mapping[str, str], changed: float) -> str:
     """Why a run may still be going on; empty: it has ended."""
     if folder.name in working:
         return f"in use by {working[folder.name]}"
-    if (owner := holder(folder.parent, folder.name)) is not None:
+    if (owner := _owner(folder)) is not None:
         return f"in use by {owner}"
     if (folder / REPORT).exists() or (folder / LOCK).exists() or time.time() - changed > DAY:
         return ""  # written at the end; or the lock of a dead owner

@@ -1,18 +1,17 @@
 """The words of the command line: modes, commands and their options, as argparse parsers.
 
 Options of all modes may stand before or after the mode word (spec 01 section 1.3): `hoisted` moves that word to the front
-before parsing, so that of an option given twice the later one wins. What is not given leaves no trace in the parsed words, so
-that configuration and defaults can supply it.
+before parsing, so that of an option given twice the later one wins.
 """
 
 import argparse
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
-from sen2like import __version__
-from sen2like.request import LANDSAT_NATIVE_BANDS, S2_BANDS, IfLocked, ListFormat, WhichTiles
+from sen2like.commands import options
+from sen2like.commands.options import LATER
 
 PROG = "sen2like"
 _SPELLINGS = {"--no-log-data": "--no-log-date", "--config": "--conf"}
@@ -23,7 +22,6 @@ _TAKE_VALUE = frozenset({
     "--archive", "--older-than",
 })  # fmt: skip
 """Options whose next word is their value, and no mode."""
-_LATER: dict[str, Any] = {"default": argparse.SUPPRESS}
 
 _EXIT_CODES = """\
 exit codes:
@@ -87,7 +85,7 @@ def parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParse
     width = max(map(len, (*MODES, *COMMANDS)))
     lines = "\n".join(f"  {name:{width}}  {command.help}" for name, command in COMMANDS.items())
     parser.add_argument_group("commands", description=lines)
-    _add_common(parser)
+    options.add_common(parser)
     each = {}
     for name, word in (MODES | COMMANDS).items():
         page: dict[str, Any] = {"description": word.description or word.help, "epilog": word.epilog}
@@ -96,7 +94,7 @@ def parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParse
         one = words.add_parser(name, formatter_class=_Formatter, **page)
         word.add_arguments(one)
         if name in MODES:
-            _add_common(one)
+            options.add_common(one)
         each[name] = one
     return parser, each
 
@@ -108,190 +106,80 @@ class _Formatter(argparse.RawDescriptionHelpFormatter):
 
 def _product_mode(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("product", metavar="PRODUCT", type=Path, help="the product: its folder or archive file")
-    parser.add_argument("--tile", help="tile, e.g. 31TFJ; needed when the product's name does not tell it", **_LATER)
+    parser.add_argument("--tile", help="tile, e.g. 31TFJ; needed when the product's name does not tell it", **LATER)
 
 
 def _single_tile_mode(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("tile", metavar="TILE", help="tile, e.g. 31TFJ")
-    _add_search(parser)
-    _add_many(parser)
+    options.add_search(parser)
+    options.add_many(parser)
 
 
 def _multi_tile_mode(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("roi", metavar="ROI", type=Path, help="vector file (GeoJSON, GeoPackage, Shapefile ...) with the region")
-    _add_tiles(parser)
-    _add_search(parser)
-    _add_many(parser)
+    options.add_tiles(parser)
+    options.add_search(parser)
+    options.add_many(parser)
 
 
 def _roi_based_mode(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("roi", metavar="ROI", type=Path, help="vector file with the region; outside of it outputs have no data")
-    parser.add_argument("--tile", help="tile that contains the region; default the one nearest to it", **_LATER)
-    _add_search(parser)
-    _add_many(parser)
-
-
-def _add_tiles(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--tiles", choices=get_args(WhichTiles), help="all that the region touches (default) or as few as cover it", **_LATER
-    )
-
-
-def _add_search(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("which products")
-    group.add_argument("--start-date", metavar="YYYY-MM-DD", help="first day", **_LATER)
-    group.add_argument("--end-date", metavar="YYYY-MM-DD", help="last day, included", **_LATER)
-    _add_level(group)
-    group.add_argument(
-        "--fusion-history", metavar="DAYS", type=int, **_LATER,
-        help="look so many days before the first day for the Sentinel-2 products that fusion of the first Landsat dates needs",
-    )  # fmt: skip
-    _flag(group, "--strict", "finding no product is a failure (exit code 6)")
-
-
-def _add_many(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("many products")
-    group.add_argument("-j", "--jobs", metavar="N", type=int, help="products in work at a time; default 1", **_LATER)
-    _add_scheduler(group)
-    group.add_argument(
-        "--memory", metavar="GB", type=float, help="memory all of them may need together; default what is free", **_LATER
-    )
-    group.add_argument("--timeout", metavar="MINUTES", type=float, help="give a product up after so long", **_LATER)
-    group.add_argument(
-        "--if-locked", choices=get_args(IfLocked), help="when another run works on the tile; default wait", **_LATER
-    )
-    _flag(group, "--fail-fast", "stop at the first product that fails")
-
-
-def _add_level(group: Any) -> None:
-    _flag(group, "--l2a", "Sentinel-2 Level-2A products instead of Level-1C")
-
-
-def _add_scheduler(group: Any, text: str = "do the work on a Dask cluster, e.g. tcp://host:8786") -> None:
-    group.add_argument("--scheduler", metavar="ADDRESS", help=text, **_LATER)
-
-
-def _add_common(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("what to process")
-    _add_bands(group)
-    _add_reference(group)
-    _add_other_srs(group)
-    group = _add_configuration(parser)
-    _flag(group, "--print-config", "print every value that holds and where it comes from, and stop")
-    group = parser.add_argument_group("running")
-    _add_wd(group)
-    _flag(group, "--parallelize-bands", "work on as many bands at a time as there are processors")
-    _add_force(group)
-    _flag(group, "--keep", "keep the working folder of the run")
-    _flag(group, "--intermediate-products", "keep what each block makes, in the working folder")
-    group = parser.add_argument_group("list and log")
-    _flag(group, "--no-run", "list the products and stop")
-    _add_list_format(group, "text")
-    _add_log(group)
-    group.add_argument("-v", "--version", action="version", version=f"{PROG} {__version__}")
-
-
-def _add_bands(group: Any) -> None:
-    bands = ",".join((*S2_BANDS, *LANDSAT_NATIVE_BANDS))
-    group.add_argument("--bands", metavar="LIST", help=f"bands, separated by commas; default all of {bands}", **_LATER)
-
-
-def _add_reference(group: Any) -> None:
-    group.add_argument(
-        "--refImage", dest="ref_image", metavar="PATH", type=Path, **_LATER,
-        help="geometric reference image; wins over references_map of the configuration",
-    )  # fmt: skip
-
-
-def _add_other_srs(group: Any) -> None:
-    _flag(group, "--allow-other-srs", "take Landsat scenes whose nominal UTM zone is not that of the tile")
-
-
-def _add_configuration(parser: argparse.ArgumentParser) -> Any:
-    group = parser.add_argument_group("configuration")
-    group.add_argument(
-        "--conf", metavar="PATH", type=Path, **_LATER,
-        help="configuration file, .ini or .xml; default conf/config.ini of the installation",
-    )  # fmt: skip
-    group.add_argument(
-        "--confParams", dest="conf_params", metavar="KEY=VALUE,...", action="append", **_LATER,
-        help="values that win over the file; may be repeated",
-    )  # fmt: skip
-    return group
-
-
-def _add_wd(group: Any) -> None:
-    group.add_argument("--wd", metavar="PATH", type=Path, help="working directory; default /data/production/wd", **_LATER)
-
-
-def _add_force(group: Any) -> None:
-    _flag(group, "--force", "process again, replacing earlier outputs")
-
-
-def _add_list_format(group: Any, default: str) -> None:
-    group.add_argument("--list-format", choices=get_args(ListFormat), help=f"form of the list; default {default}", **_LATER)
-
-
-def _add_log(group: Any) -> None:
-    _flag(group, "--no-log-date", "no date in log lines")
-    _flag(group, "--debug", "more log lines and files, tracebacks of errors", "-d")
-
-
-def _flag(group: Any, name: str, text: str, *short: str) -> None:
-    group.add_argument(*short, name, action="store_true", help=text, **_LATER)
+    parser.add_argument("--tile", help="tile that contains the region; default the one nearest to it", **LATER)
+    options.add_search(parser)
+    options.add_many(parser)
 
 
 def _check(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("for which runs")
-    group.add_argument("--tile", help="what a run on this tile needs", **_LATER)
-    group.add_argument("--roi", metavar="PATH", type=Path, help="what a run on the tiles of this region needs", **_LATER)
-    _add_level(group)
-    _add_reference(group)
-    _add_scheduler(group, "the Dask cluster that does the work, e.g. tcp://host:8786")
-    _flag(group, "--intermediate-products", "space for what each block makes")
-    group = _add_configuration(parser)
-    _add_wd(group)
-    _add_log(parser.add_argument_group("log"))
+    group.add_argument("--tile", help="what a run on this tile needs", **LATER)
+    group.add_argument("--roi", metavar="PATH", type=Path, help="what a run on the tiles of this region needs", **LATER)
+    options.add_level(group)
+    options.add_reference(group)
+    options.add_scheduler(group, "the Dask cluster that does the work, e.g. tcp://host:8786")
+    options.add_flag(group, "--intermediate-products", "space for what each block makes")
+    group = options.add_configuration(parser)
+    options.add_wd(group)
+    options.add_log(parser.add_argument_group("log"))
 
 
 def _list(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("target", metavar="TARGET", help="a tile (31TFJ), a vector file with a region, or a product")
-    parser.add_argument("--tile", help="of a region: the tile, as in roi-based-mode; of a product: the tile it is for", **_LATER)
-    _add_tiles(parser)
-    _add_search(parser)
-    _add_other_srs(parser)
-    _add_bands(parser)
-    _add_force(parser)
-    group = _add_configuration(parser)
-    _add_wd(group)
+    parser.add_argument("--tile", help="of a region: the tile, as in roi-based-mode; of a product: the tile it is for", **LATER)
+    options.add_tiles(parser)
+    options.add_search(parser)
+    options.add_other_srs(parser)
+    options.add_bands(parser)
+    options.add_force(parser)
+    group = options.add_configuration(parser)
+    options.add_wd(group)
     group = parser.add_argument_group("list and log")
-    _add_list_format(group, "table")
-    _add_log(group)
+    options.add_list_format(group, "table")
+    options.add_log(group)
 
 
 def _stac(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("archive", metavar="ARCHIVE_DIR", type=Path, help="archive: <ARCHIVE_DIR>/<tile>/<product>.SAFE")
     parser.add_argument(
-        "--root-url", metavar="URL", help="address at which the archive is published; default relative links", **_LATER
+        "--root-url", metavar="URL", help="address at which the archive is published; default relative links", **LATER
     )
-    _flag(parser, "--dry-run", "say what would be written, and write nothing")
-    _flag(parser, "--debug", "tracebacks of errors", "-d")
+    options.add_flag(parser, "--dry-run", "say what would be written, and write nothing")
+    options.add_flag(parser, "--debug", "tracebacks of errors", "-d")
 
 
 def _report(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("report", metavar="REPORT_JSON", type=Path, help="report.json of a run, or the folder of the run")
-    parser.add_argument("--archive", metavar="DIR", type=Path, help="where the outputs are now, if they were moved", **_LATER)
-    _flag(parser, "--debug", "tracebacks of errors", "-d")
+    parser.add_argument("--archive", metavar="DIR", type=Path, help="where the outputs are now, if they were moved", **LATER)
+    options.add_flag(parser, "--debug", "tracebacks of errors", "-d")
 
 
 def _clean(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("what to clean (without --wd and --archive: those of the configuration)")
-    group.add_argument("--wd", metavar="DIR", type=Path, help="working directory: folders of ended runs, and the cache", **_LATER)
-    group.add_argument("--archive", metavar="DIR", type=Path, help="archive: half-written products of ended runs", **_LATER)
-    group.add_argument("--older-than", metavar="DAYS", type=float, help="only what is older; default everything", **_LATER)
-    _flag(group, "--dry-run", "say what would be removed, and remove nothing")
-    _add_configuration(parser)
-    _flag(parser, "--debug", "tracebacks of errors", "-d")
+    group.add_argument("--wd", metavar="DIR", type=Path, help="working directory: folders of ended runs, and the cache", **LATER)
+    group.add_argument("--archive", metavar="DIR", type=Path, help="archive: half-written products of ended runs", **LATER)
+    group.add_argument("--older-than", metavar="DAYS", type=float, help="only what is older; default everything", **LATER)
+    options.add_flag(group, "--dry-run", "say what would be removed, and remove nothing")
+    options.add_configuration(parser)
+    options.add_flag(parser, "--debug", "tracebacks of errors", "-d")
 
 
 MODES = {

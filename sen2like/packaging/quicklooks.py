@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +18,7 @@ from pathlib import Path
 import numpy as np
 import rasterio
 from affine import Affine
+from rasterio.errors import NotGeoreferencedWarning
 from scipy import sparse
 
 from sen2like.grid.mgrs import MGRSTile
@@ -101,7 +103,8 @@ def write_picture(
         options = {"driver": "JPEG", "quality": str(quality)}
     height, width = bands[0].shape
     grid = {"height": height, "width": width, "transform": transform, "crs": f"EPSG:{epsg}"}
-    with rasterio.open(path, "w", dtype="uint8", count=len(bands), **grid, **options) as out:
+    with warnings.catch_warnings(), rasterio.open(path, "w", dtype="uint8", count=len(bands), **grid, **options) as out:
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)  # a JPEG has its grid beside it
         for index, band in enumerate(bands, 1):
             out.write(band, index)
         if scale is not None:

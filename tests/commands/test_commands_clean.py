@@ -13,7 +13,7 @@ import pytest
 from sen2like.commands import clean as command
 from sen2like.commands.amounts import amount, size_and_age
 from sen2like.commands.clean import DAY, clean
-from sen2like.errors import UsageError
+from sen2like.errors import PackagingError, UsageError
 from sen2like.execution.locks import Owner, TileLock
 
 ENDED, BROKEN, OTHER = "20260301T100000-aaaaaa", "20260302T100000-bbbbbb", "20260303T100000-cccccc"
@@ -242,3 +242,15 @@ def test_linked_files_free_nothing(tmp_path):
     (tmp_path / "a" / "two").write_bytes(bytes(70))
     os.link(tmp_path / "a" / "two", tmp_path / "kept")
     assert size_and_age(tmp_path / "a")[0] == 100
+
+
+def test_nothing_is_removed_where_a_lock_cannot_be_looked_at(wd, monkeypatch):
+    folder = run_folder(wd, ENDED)
+
+    def refuse(*_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(command, "holder", refuse)
+    with pytest.raises(PackagingError, match="cannot be looked at: Permission denied"):
+        clean(wd, None)
+    assert folder.exists()

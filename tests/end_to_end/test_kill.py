@@ -1,15 +1,18 @@
 """kill -9 at random moments of a run of six products; the same command goes on until the archive is as if nothing had been."""
 
+import json
 import os
 import random
 import subprocess
+import sys
 import time
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 from end_to_end.modes import contents, differences, fresh, inputs, offer, outputs, search, short
-from end_to_end.running import TILE, Bench
+from end_to_end.running import REPOSITORY, TILE, Bench
 
 SEED = 20210615
 SPAN = 4.0
@@ -21,8 +24,6 @@ GONE = 5.0
 @pytest.fixture(scope="module")
 def root(simulate_scenario, simulate, tmp_path_factory) -> Path:
     """Six products: four of Sentinel-2, two of Landsat that are fused with them."""
-    from datetime import datetime
-
     more = simulate(sensor="S2B", when=datetime(2021, 6, 7, 10, 46, 25, 578000), cover=0.02)
     return offer(tmp_path_factory.mktemp("six"), [*inputs(simulate_scenario("standard")).values(), more.path])
 
@@ -105,18 +106,26 @@ def alive(processes: dict[int, str]) -> list[int]:
     return [pid for pid, born in processes.items() if (now := told[pid]) and now[0] not in "ZX" and now[2] == born]
 
 
+def owner(lock: Path) -> int | None:
+    """Process that holds a lock; it may be a killed one."""
+    try:
+        return json.loads(lock.read_text())["pid"]
+    except (OSError, ValueError):
+        return None
+
+
 def killed(bench: Bench, root: Path, watch: Watch, moment: float) -> str:
     """Run until `moment` seconds after the run took the tile; -> ``killed``, or ``ended`` before that."""
     with open(bench.folder / "output", "a") as output:
         process = subprocess.Popen(
-            ["python", "Sen2Like.py", *words(bench, root)], cwd=Path(__file__).resolve().parents[2], stdout=output, stderr=output
+            [sys.executable, "Sen2Like.py", *words(bench, root)], cwd=REPOSITORY, stdout=output, stderr=output
         )
     taken = None
     workers: dict[int, str] = {}
     try:
         while process.poll() is None:
             watch.look()
-            if taken is None and (bench.archive / TILE / ".lock").exists():
+            if taken is None and owner(bench.archive / TILE / ".lock") == process.pid:
                 taken = time.monotonic()
             if taken is not None and time.monotonic() > taken + moment:
                 workers = offspring(process.pid)
