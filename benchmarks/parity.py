@@ -47,13 +47,13 @@ def process(inputs: Path, work: Path) -> tuple[Path, Path]:
     """Archives with the products of composite (all inputs) and of predict (Landsat 8 again)."""
     composite, predict = work / "composite", work / "predict"
     for pattern in ORDER:
-        _run(_only(inputs, pattern), inputs, composite, work, "composite")
+        process_one(_only(inputs, pattern), inputs, composite, work, "composite")
     (predict / TILE).mkdir(parents=True, exist_ok=True)
     for past in (composite / TILE).glob("S2*L2F_*.SAFE"):
         target = predict / TILE / past.name
         if not target.exists():
             shutil.copytree(past, target, copy_function=os.link)
-    _run(_only(inputs, ORDER[3]), inputs, predict, work, "predict")
+    process_one(_only(inputs, ORDER[3]), inputs, predict, work, "predict")
     return composite, predict
 
 
@@ -64,11 +64,17 @@ def _only(inputs: Path, pattern: str) -> Path:
     return found[0]
 
 
-def _run(product: Path, inputs: Path, archive: Path, work: Path, method: str) -> None:
-    """One product through product-mode with the shipped configuration, as the reference was run."""
+def process_one(product: Path, inputs: Path, archive: Path, work: Path, method: str, **more: object) -> None:
+    """One product through product-mode with the shipped configuration, as the reference was run; `more`: other options."""
     directories = ("cams_daily_dir", "cams_hourly_dir", "cams_climatology_dir", "scl_dir", "references_map")
     options: dict[str, object] = dict.fromkeys(directories)
-    options |= {"archive_dir": archive, "cams_dir": inputs / "CAMS" / "monthly", "cloud_cover": 60, "predict_method": method}
+    options |= {
+        "archive_dir": archive,
+        "cams_dir": inputs / "CAMS" / "monthly",
+        "cloud_cover": 60,
+        "predict_method": method,
+        **more,
+    }
     config = load(ROOT / "conf" / "config.ini", options=options)
     reference = inputs / "reference" / f"{TILE}_B04.tif"
     request = Request(product=product, tile=TILE, ref_image=reference, wd=work / "wd")
@@ -200,12 +206,15 @@ def main() -> int:
         archives = {"composite": composite, "predict": predict}
     rasters, documents = compare(archives, inputs, console)
     if args.json:
-        both = {"rasters": rasters, "documents": documents}
-        plain = {name: [dataclasses.asdict(r) | {"failures": r.failures()} for r in found] for name, found in both.items()}
+        plain = {
+            "rasters": [dataclasses.asdict(r) | {"failures": r.failures()} for r in rasters],
+            "documents": [dataclasses.asdict(d) | {"failures": d.failures()} for d in documents],
+        }
         args.json.write_text(json.dumps(plain, indent=1))
     if args.write:
         write(tables(rasters, documents))
-    bad = [(r.product, failure) for r in (*rasters, *documents) for failure in r.failures()]
+    bad = [(r.product, failure) for r in rasters for failure in r.failures()]
+    bad += [(d.product, failure) for d in documents for failure in d.failures()]
     for product, failure in bad:
         console.print(f"[red]{product}: {failure}")
     console.print(f"{len(rasters)} rasters and {len(documents)} documents compared, {len(bad)} differences not explained")

@@ -9,7 +9,7 @@ specifications and of the simulator; of the program only the `Detail` of past pr
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from datetime import date, datetime
 from functools import cached_property
@@ -37,6 +37,8 @@ STRIP = 720
 """Rows that are computed together."""
 MARGIN = 3
 """Pixels along the edges of the tile where interpolation lacks samples."""
+THIN = 3
+"""Standard deviations are taken of one of so many pixels along each axis."""
 DETAIL_GAIN = 200.0
 """Steps per DN with which noise goes through the 16 bits of `Detail`."""
 DETAIL_ZERO = 32768
@@ -56,32 +58,50 @@ def _hash_noise(x, y, salt):
 
 
 @njit(parallel=True)
-def _interpolated(x0, y0, pixel, salt, weights_y, weights_x, out):
-    """Noise of unit variance of pixels whose first centre is (x0, y0), filtered by 4 x 4 weights, into `out`."""
-    rows, width = out.shape
-    for r in prange(rows):
-        line = np.zeros(width + 3)
+def _draw(x0, y0, pixel, salt, out):
+    """Noise of unit variance of pixels whose first centre is (x0, y0)."""
+    for r in prange(out.shape[0]):
+        y = np.int64(math.floor(y0 - r * pixel))
+        for c in range(out.shape[1]):
+            out[r, c] = _hash_noise(np.int64(x0 + c * pixel), y, salt)
+
+
+@njit(parallel=True)
+def _interpolate(noise, weights_y, weights_x, out):
+    """4 x 4 weights of `noise`, which has three more rows and columns than `out`."""
+    for r in prange(out.shape[0]):
+        line = np.zeros(noise.shape[1], np.float32)
         for k in range(4):
-            y = np.int64(math.floor(y0 - (r + k) * pixel))
-            for c in range(width + 3):
-                line[c] += weights_y[k] * _hash_noise(np.int64(x0 + c * pixel), y, salt)
-        for c in range(width):
-            total = 0.0
+            for c in range(noise.shape[1]):
+                line[c] += np.float32(weights_y[k]) * noise[r + k, c]
+        for c in range(out.shape[1]):
+            total = np.float32(0)
             for k in range(4):
-                total += weights_x[k] * line[c + k]
+                total += np.float32(weights_x[k]) * line[c + k]
             out[r, c] = total
 
 
 @dataclass(frozen=True)
 class Noise:
-    """Noise of one image of a product, DN of the output."""
+    """Noise of one image of a product at chosen pixels, DN of the output."""
 
     known: np.ndarray
-    """Ours (y, x), float32."""
+    """Ours."""
     expected: np.ndarray
-    """Standard deviation of the noise of any other realisation, rounding of both products included (y, x), float32."""
+    """Standard deviation of the noise of any other realisation, rounding of both products included."""
     mean_sigma: float
     """Standard deviation of the difference between the means of the whole image of two realisations."""
+
+
+@dataclass(frozen=True)
+class _Field:
+    """Noise of a whole image."""
+
+    known: np.ndarray
+    slope: np.ndarray
+    spread: float
+    """Standard deviation of the noise for a slope of 1."""
+    mean_sigma: float
 
 
 class NoisyProduct:
@@ -96,16 +116,18 @@ class NoisyProduct:
         self.fused = "Fusion" in self.steps and "L2F_" in product.name
         self.shift = self.steps["Geometry"]["dx"], self.steps["Geometry"]["dy"]
 
-    def noise(self, raster: str, image: np.ndarray, resolution: float) -> Noise:
-        """Of `image` (uint16), the raster of that name."""
+    def noise(self, raster: str, image: np.ndarray, resolution: float, pixels: tuple[np.ndarray, np.ndarray]) -> Noise:
+        """At `pixels` (rows, columns) of `image` (uint16), the raster of that name."""
         band = band_of(raster)
         if band is None:
             raise ValueError(f"{raster} of {self.path.name} is not a band: it has no known noise")
         if self.fused and resolution < 30 and "NATIVE" not in raster:
-            return self._fused(band, image, resolution)
-        return self._own(band, image, resolution)
+            return self._fused(band, image.shape, resolution, pixels)
+        own = self._own(band, image, resolution)
+        expected = np.hypot(own.slope[pixels] * own.spread, self.rounding(1))
+        return Noise(own.known[pixels].astype(float), expected, own.mean_sigma)
 
-    def _own(self, band: str, image: np.ndarray, resolution: float) -> Noise:
+    def _own(self, band: str, image: np.ndarray, resolution: float) -> _Field:
         sensor = self.acquisition.sensor[:2]
         own = band if sensor == "S2" else {"B08": "B8"}.get(band) or LANDSAT_BAND[band]
         slope = self._slope(own, band, image)
@@ -114,10 +136,9 @@ class NoisyProduct:
         known *= slope
         known *= np.float32(sigma)
         spread = math.hypot(sigma, ROUNDING * input_step(sensor, self.scene))
-        square = float(np.square(slope, dtype=np.float64).mean())
-        expected = np.hypot(slope * np.float32(kept * spread), np.float32(self.rounding(1)))
+        square = float(np.square(slope).mean(dtype=np.float64))
         mean = math.sqrt(2 * (square * spread**2 + ROUNDING**2) / image.size)
-        return Noise(known, expected, mean)
+        return _Field(known, slope, kept * spread, mean)
 
     def rounding(self, images: float) -> float:
         """Standard deviation of what truncation adds to the difference of two products, of `images` images each and the input
@@ -156,8 +177,10 @@ class NoisyProduct:
         out = np.empty(shape, np.float32)
         x0 = left + (column - 1 + 0.5) * pixel
         for first in range(0, shape[0], STRIP):
-            y0 = top - (row - 1 + first + 0.5) * pixel
-            _interpolated(x0, y0, float(pixel), salt, weights_y, weights_x, out[first : first + STRIP])
+            strip = out[first : first + STRIP]
+            drawn = np.empty((strip.shape[0] + 3, strip.shape[1] + 3), np.float32)
+            _draw(x0, top - (row - 1 + first + 0.5) * pixel, float(pixel), salt, drawn)
+            _interpolate(drawn, weights_y, weights_x, strip)
         return out, math.sqrt(np.square(weights_x).sum() * np.square(weights_y).sum())
 
     def _slope(self, own: str, band: str, image: np.ndarray) -> np.ndarray:
@@ -182,27 +205,24 @@ class NoisyProduct:
             factor, add = factor / slope, -offset / slope
         return factor, add
 
-    def _fused(self, band: str, image: np.ndarray, resolution: float) -> Noise:
+    def _fused(self, band: str, shape: tuple[int, int], resolution: float, pixels: tuple[np.ndarray, np.ndarray]) -> Noise:
         """Landsat's own, enlarged, and the details of the past products by the weights of the method."""
-        coarse_path = _image(self.path.with_name(_twin(self.path)), band)
-        with rasterio.open(coarse_path) as src:
-            coarse = src.read(1)
-        own = self._own(band, coarse, 30)
-        known = enlarged(own.known, image.shape)
-        weights, squares = list(self._past(image.shape)), 0.0
-        for past, weight in weights:
-            path = _image(past, band)
-            with rasterio.open(path) as src:
-                dn = src.read(1)
-            theirs = NoisyProduct(past, self.inputs)._own(band, dn, resolution).known
-            shown = np.rint(theirs * np.float32(DETAIL_GAIN) + np.float32(DETAIL_ZERO)).astype(np.uint16)
-            detail = Detail.of_band(shown, resolution, gain=DETAIL_FULL)
-            for first in range(0, image.shape[0], STRIP):
-                rows = slice(first, min(first + STRIP, image.shape[0]))
+        own = self._own(band, read(_image(self.path.with_name(_twin(self.path)), band)), 30)
+        known = enlarged(own.known, shape)
+        weights, squares = [], 0.0
+        for past, weight in self._past(shape):
+            theirs = NoisyProduct(past, self.inputs)._own(band, read(_image(past, band)), resolution).known
+            theirs *= np.float32(DETAIL_GAIN)
+            theirs += np.float32(DETAIL_ZERO + 0.5)
+            detail = Detail.of_band(theirs.astype(np.uint16), resolution, gain=DETAIL_FULL)
+            del theirs
+            for first in range(0, shape[0], STRIP):
+                rows = slice(first, min(first + STRIP, shape[0]))
                 known[rows] += detail.rows(rows.start, rows.stop) * weight[rows] * np.float32(DETAIL_FULL / DETAIL_GAIN)
             squares += float(np.square(weight[::16, ::16]).mean())
-        expected = _by_class(known, [weight for _, weight in weights], self.rounding(1 + squares))
-        return Noise(known, expected, own.mean_sigma)
+            weights.append(weight)
+        expected = _by_class(known, weights, pixels, self.rounding(1 + squares))
+        return Noise(known[pixels].astype(float), expected, own.mean_sigma)
 
     def _past(self, shape: tuple[int, int]) -> Iterator[tuple[Path, np.ndarray]]:
         """(past product, its weight at every pixel): spec 06 section 6."""
@@ -266,16 +286,22 @@ def enlarged(values: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     return out
 
 
-def _by_class(noise: np.ndarray, weights: list[np.ndarray], rounding: float) -> np.ndarray:
-    """Standard deviation of `noise` over pixels of the same place in a period of 3 and the same past products."""
-    kind = sum((np.abs(w) > 0).astype(np.uint8) << k for k, w in enumerate(weights))
-    expected = np.empty(noise.shape, np.float32)
+def _by_class(noise: np.ndarray, weights: list[np.ndarray], pixels: tuple[np.ndarray, np.ndarray], rounding: float) -> np.ndarray:
+    """Standard deviation of `noise` over pixels of the same place in a period of 3 and the same past products, at `pixels`."""
+
+    def used(part: tuple) -> np.ndarray:
+        return sum(((w[part] != 0).astype(np.uint8) << k for k, w in enumerate(weights)), np.zeros((), np.uint8))
+
+    rows, columns = pixels
+    expected, here = np.empty(rows.size), np.broadcast_to(used(pixels), rows.shape)
     for r in range(3):
         for c in range(3):
-            part, kinds, out = noise[r::3, c::3], kind[r::3, c::3], expected[r::3, c::3]
-            for value in np.unique(kinds):
-                chosen = kinds == value
-                out[chosen] = math.hypot(float(part[chosen].std(dtype=np.float64)), rounding)
+            thinned = (slice(r, None, 3 * THIN), slice(c, None, 3 * THIN))
+            part, kind = noise[thinned], np.broadcast_to(used(thinned), noise[thinned].shape)
+            for value in np.unique(here):
+                chosen = (rows % 3 == r) & (columns % 3 == c) & (here == value)
+                if chosen.any():
+                    expected[chosen] = math.hypot(float(part[kind == value].std(dtype=np.float64)), rounding)
     return expected
 
 
@@ -287,6 +313,12 @@ def _twin(l2f: Path) -> str:
     return name
 
 
+def read(path: Path) -> np.ndarray:
+    """The first band of a raster."""
+    with rasterio.open(path) as src:
+        return src.read(1)
+
+
 def _image(product: Path, band: str) -> Path:
     """Image of a harmonised band."""
     (found,) = product.glob(f"GRANULE/*/IMG_DATA/*_{band}_*m.TIF")
@@ -296,8 +328,7 @@ def _image(product: Path, band: str) -> Path:
 def _mask(product: Path, shape: tuple[int, int]) -> np.ndarray:
     """Where a past product is clear, on the grid of `shape`, which is finer by a whole factor or the same."""
     (path,) = product.glob("GRANULE/*/QI_DATA/*_MSK.TIF")
-    with rasterio.open(path) as src:
-        mask = src.read(1) != 0
+    mask = read(path) != 0
     factor = shape[0] // mask.shape[0]
     return mask.repeat(factor, 0).repeat(factor, 1)
 
@@ -307,8 +338,3 @@ def _year(product: str) -> float:
     when = date(*(int(product.split("_")[2][a:b]) for a, b in ((0, 4), (4, 6), (6, 8))))
     days = (date(when.year + 1, 1, 1) - date(when.year, 1, 1)).days
     return when.year + when.timetuple().tm_yday / days
-
-
-def known_noise(products: Mapping[str, Path], inputs: Path) -> dict[str, NoisyProduct]:
-    """The products with their noise, by identity."""
-    return {key: NoisyProduct(path, inputs) for key, path in products.items()}

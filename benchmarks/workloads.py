@@ -181,7 +181,7 @@ def between(west: str, east: str) -> dict[str, object]:
     """GeoJSON of a small region half way down the ground that two tiles side by side share."""
     one, other = mgrs.tile(west), mgrs.tile(east)
     x0, x1 = other.bounds[0] + 3000, one.bounds[2] - 3000
-    if one.epsg != other.epsg or x0 >= x1:
+    if one.epsg != other.epsg or one.uly != other.uly or not one.bounds[0] < x0 < x1:
         raise ValueError(f"tiles {west} and {east} do not lie side by side in one zone")
     y = (one.bounds[1] + one.bounds[3]) / 2
     lon, lat = one.to_lonlat([x0, x1, x1, x0, x0], [y, y, y + 2000, y + 2000, y])

@@ -95,6 +95,7 @@ class _Run:
                 for tile in tiles:
                     claim(self.archive / tile.id, request.roi if request.mode == "roi-based-mode" else None)
                 self.run_dir = _run_folder(request.wd)
+                stack.enter_context(TileLock(request.wd, self.run_dir.name, self.run_dir.name))  # `clean` leaves it alone
                 stack.enter_context(logs.also_to(self.run_dir / logs.FILE_NAME))
                 yield RunStarted(self.run_dir)
             sources = stack.enter_context(sources_of(config.input_product_archive, config.sources, cache))

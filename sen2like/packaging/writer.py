@@ -23,6 +23,7 @@ from sen2like.errors import PackagingError
 from sen2like.grid.mgrs import MGRSTile
 from sen2like.packaging.checks import verify
 from sen2like.packaging.documents import write_documents
+from sen2like.packaging.leftovers import leftovers
 from sen2like.packaging.names import ProductNames
 from sen2like.packaging.output import LANDSAT, OutputProduct, WrittenFile, WrittenImage, image_key
 from sen2like.packaging.quantity import quantity
@@ -234,22 +235,11 @@ def link(source: Path, destination: Path) -> None:
 def remove_leftovers(archive_dir: Path, tile: str) -> list[Path]:
     """Remove hidden partial products of dead processes of this machine below ``archive_dir/tile``; returns them."""
     removed = []
-    for folder in (archive_dir / tile).glob(f".*{_PARTIAL}{socket.gethostname()}-*"):
-        pid = folder.name.rpartition("-")[2]
-        if not (pid.isdigit() and _alive(int(pid))):
-            shutil.rmtree(folder, ignore_errors=True)
-            removed.append(folder)
+    for leftover in leftovers(archive_dir / tile):
+        if leftover.alive is False:
+            shutil.rmtree(leftover.path, ignore_errors=True)
+            removed.append(leftover.path)
     return removed
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 def _replace(older: Path) -> None:

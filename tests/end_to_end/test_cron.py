@@ -57,17 +57,17 @@ def test_a_landsat_product_is_made_again_when_it_can_be_fused_at_last(bench, mad
     assert outputs(second) == ["LS8_L2F_0615", "LS8_L2H_0615", "S2B_L2F_0612", "S2B_L2H_0612"]
 
 
-def test_a_newer_version_of_an_input_replaces_what_was_made_of_the_older(bench, made, tmp_path, next_second):
-    older = "S2A_MSIL1C_20210602T104155_N0500_R008_T31TFJ_20210602T124625.SAFE"
-    place = tmp_path / "versions"
-    (place / "Sentinel2" / TILE).mkdir(parents=True)
-    (place / "Sentinel2" / TILE / older).symlink_to(made["S2A 0602"])
+def test_a_newer_version_of_an_input_replaces_what_was_made_of_the_older(bench, simulate, tmp_path, next_second):
+    older, newer = (simulate(sensor="S2A", baseline=baseline).path for baseline in ("05.10", "05.11"))
+    place = offer(tmp_path / "versions", [older])
     first = single(bench, place, *BANDS)
-    assert processed(first) == {Path(older).stem}
-    offer(place, [made["S2A 0602"]])
+    assert processed(first) == {older.stem}
+    old = set(first.products())
+    offer(place, [newer])
     next_second()
     second = single(bench, place, *BANDS)
-    assert second.code == 0 and processed(second) == names(made, "S2A 0602") and outputs(second) == ["S2A_L2F_0602", "S2A_L2H_0602"]
+    assert second.code == 0 and processed(second) == {newer.stem} and outputs(second) == ["S2A_L2F_0602", "S2A_L2H_0602"]
+    assert not old & set(second.products())
 
 
 # two at a time -------------------------------------------------------------------------------------------------------------
