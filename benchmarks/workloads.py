@@ -46,28 +46,42 @@ class Bench:
             config.write(file)
         return path
 
+    def runs_and_floors(
+        self,
+        workload: str,
+        label: str,
+        words: Iterable[object],
+        given: Iterable[Path],
+        empty: Callable[[], None],
+        floors: bool = True,
+    ) -> tuple[list[Run], list[floor.Floor]]:
+        """So many runs of a command line and, with `floors`, as many floors; `given` are its inputs, `empty` removes outputs."""
+        words, given = list(words), list(given)
+        wd = self.work / "wd" / f"{workload}_{label}".replace(" ", "_")
+        runs, found = [], []
+        for _ in range(self.runs):
+            empty()
+            warm(given)
+            runs.append(sen2like_run(words, wd))
+            if floors:
+                todo = floor.plan(runs[-1].report)
+                warm({read.path for read in todo.reads})
+                found.append(floor.measured(todo, wd))
+        empty()
+        return runs, found
+
     def measured(
         self,
         workload: str,
         label: str,
         words: Iterable[object],
-        inputs: Iterable[Path],
+        given: Iterable[Path],
         empty: Callable[[], None],
         coarse: int | None = None,
     ) -> Result:
-        """The best of `runs` runs of a command line against the best of as many floors; `empty` removes earlier outputs."""
-        words, inputs = list(words), list(inputs)
-        wd = self.work / "wd" / f"{workload}_{label}".replace(" ", "_")
-        runs: list[Run] = []
-        floors: list[floor.Floor] = []
-        for _ in range(self.runs):
-            empty()
-            warm(inputs)
-            runs.append(sen2like_run(words, wd))
-            todo = floor.plan(runs[-1].report)
-            warm({read.path for read in todo.reads})
-            floors.append(floor.measured(todo, wd))
-        return result(workload, label, self.inputs.coarse if coarse is None else coarse, runs, floors)
+        """The best of the runs of a command line against the best of the floors."""
+        runs, floors = self.runs_and_floors(workload, label, words, given, empty)
+        return result(workload, label, coarse or self.inputs.coarse, runs, floors)
 
 
 def result(workload: str, label: str, coarse: int, runs: list[Run], floors: list[floor.Floor]) -> Result:
@@ -97,17 +111,16 @@ def s2(bench: Bench) -> list[Result]:
 
 def landsat(bench: Bench) -> list[Result]:
     """One Landsat L1TP fused with two past Sentinel-2 products, by both methods. The past products are made first."""
-    product = bench.inputs.landsat[0]
+    product, archive = bench.inputs.landsat[0], bench.work / "archive_landsat"
+    emptied(archive)()
+    for past in bench.inputs.sentinel2[:2]:
+        sen2like_run(product_mode(bench, "landsat", past, archive), bench.work / "wd" / "landsat_past")
+    given = [product, bench.inputs.reference(), *archive.glob("*/S2*L2F_*.SAFE")]
     results = []
     for method in ("composite", "predict"):
-        archive = bench.work / f"archive_landsat_{method}"
-        changes = {"Fusion": {"predict_method": method}}
-        shutil.rmtree(archive, ignore_errors=True)
-        for past in bench.inputs.sentinel2[:2]:
-            sen2like_run(product_mode(bench, f"landsat_{method}", past, archive, changes), bench.work / "wd" / "past")
-        words = product_mode(bench, f"landsat_{method}", product, archive, changes)
-        given = [product, bench.inputs.reference(), *archive.glob("*/S2*L2F_*.SAFE")]
+        words = product_mode(bench, f"landsat_{method}", product, archive, {"Fusion": {"predict_method": method}})
         results.append(bench.measured("landsat", method, words, given, emptied(archive, "L*.SAFE")))
+    emptied(archive)()
     return results
 
 
@@ -135,16 +148,25 @@ def area(bench: Bench) -> list[Result]:
 
 
 def by_jobs(bench: Bench, workload: str, words: list, given: list[Path], archive: Path, products: int) -> list[Result]:
-    """A run with one and with two products at a time; the second one tells how much more it does in the same time."""
-    one, two = (bench.measured(workload, f"jobs {n}", [*words, "--jobs", n], given, emptied(archive)) for n in (1, 2))
-    for found in (one, two):
-        if found.figures["products"] != products:
-            count = found.figures["products"]
+    """A run with one and with two products at a time; the second one tells how much more it does in the same time.
+
+    Both do the same, so they have the same floor.
+    """
+    results: list[Result] = []
+    floors: list[floor.Floor] = []
+    for jobs in (1, 2):
+        label = f"jobs {jobs}"
+        empty = emptied(archive)
+        runs, found = bench.runs_and_floors(workload, label, [*words, "--jobs", jobs], given, empty, floors=not floors)
+        floors = floors or found
+        if (count := len(runs[0].report.products)) != products:
             raise RunFailed(
-                f"{workload}, {found.label}: {count:.0f} products were processed instead of {products}; see {archive}"
+                f"{workload}, {label}: {count} products were processed instead of {products}; see {bench.work / 'wd'}"
             )
+        results.append(result(workload, label, bench.inputs.coarse, runs, floors))
+    one, two = results
     two.figures["speed_up"] = one.figures["wall"] / two.figures["wall"]
-    return [one, two]
+    return results
 
 
 def product_mode(
