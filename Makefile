@@ -15,7 +15,7 @@ help:
 	@echo "make demo    simulate a small archive, process it, compare the results with the truth"
 	@echo "make test    style, types, import rules and all tests"
 	@echo "make lint    the same without the tests"
-	@echo "make bench   time and memory at true size, against the floor (about an hour)"
+	@echo "make bench   time and memory at true size, against the floor (one to two hours)"
 	@echo "make venv    only the virtual environment ($(VENV))"
 	@echo "make clean   remove what the commands above made"
 

@@ -42,10 +42,10 @@ def figures(session: Session) -> tuple[Row, list[Row]]:
     rows = []
     for result in ordered(session):
         found = [form.format(result.figures[name]) if name in result.figures else "" for name, (_, form) in COLUMNS.items()]
-        limits = [
-            f"{_flat(COLUMNS[limit.figure][0])} {'≥' if limit.least else '≤'} {limit.value:g}{'' if kept else ' MISSED'}"
-            for limit, kept in limits_of(result)
-        ]
+        limits = []
+        for limit, kept in limits_of(result):
+            mark = " MISSED" if not kept and session.coarse == 1 else ""
+            limits.append(f"{_flat(COLUMNS[limit.figure][0])} {'≥' if limit.least else '≤'} {limit.value:g}{mark}")
         rows.append((result.workload, result.label, *found, ", ".join(limits)))
     return titles, rows
 

@@ -7,7 +7,7 @@ block; only when all of that went well do the output products appear in the arch
 import logging
 import time
 from collections.abc import Callable
-from concurrent.futures import FIRST_EXCEPTION, Executor, wait
+from concurrent.futures import FIRST_EXCEPTION, Executor, ThreadPoolExecutor, wait
 from pathlib import Path
 
 import numpy as np
@@ -38,7 +38,12 @@ def process(job: Job, blocks: list[S2L_Process], threads: Threads, emit: Emit, i
     order = _order(job, first)
     try:
         # products have threads of their own; a library that starts more for a small matrix only gets in their way
-        with threadpool_limits(1, "blas"), threads.strip_pool() as job.pool, threads.band_pool() as band_pool:
+        with (
+            threadpool_limits(1, "blas"),
+            threads.strip_pool() as job.pool,
+            ThreadPoolExecutor(1, thread_name_prefix="aside") as job.aside,
+            threads.band_pool() as band_pool,
+        ):
             job.cores, job.threads = threads.cores, max(1, threads.cores // threads.bands)
             job.read_ahead(list(dict.fromkeys([*first, *order]))[: threads.bands + len(first)], band_pool)
             _each_block(job, blocks, "preprocess", emit)

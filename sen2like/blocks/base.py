@@ -94,6 +94,8 @@ class Job:
     """Outside of it outputs have no data."""
     pool: Executor | None = None
     """Threads for strips of rows."""
+    aside: Executor | None = None
+    """One thread for what may be done while the bands are made."""
     threads: int = 1
     """Threads of one decoder or encoder while several bands are in flight."""
     cores: int = 1

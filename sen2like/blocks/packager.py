@@ -4,6 +4,7 @@ import hashlib
 import logging
 import threading
 from collections.abc import Sequence
+from concurrent.futures import Future
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import numpy as np
 from sen2like.blocks.base import FusionCheck, Job, S2L_Process
 from sen2like.blocks.fusion import S2L_Fusion
 from sen2like.config import Config
-from sen2like.packaging.contents import complete
+from sen2like.packaging.contents import complete, link_fixed, write_fixed
 from sen2like.packaging.output import WrittenFile, WrittenImage
 from sen2like.packaging.quantity import THERMAL
 from sen2like.packaging.quicklooks import Previews
@@ -44,6 +45,14 @@ class _Packager(S2L_Process):
         valid, nodata = job.masks.percentages()
         job.record.set_quality(VALID_PIX_PERCENTAGE=f"{valid:.6f}", NODATA_PIX_PERCENTAGE=f"{nodata:.6f}")
         self._lock = threading.Lock()
+        self._fixed = self._write_fixed(job)
+
+    def _write_fixed(self, job: Job) -> Future | None:
+        """Begin to write what does not depend on the bands: one thread does it while they are made."""
+        if job.aside is None:
+            write_fixed(self.writer, job.product, job.masks, job.angles)
+            return None
+        return job.aside.submit(write_fixed, self.writer, job.product, job.masks, job.angles)
 
     def process(self, job: Job, image: RowImage, band: str) -> RowImage:
         dn = self._encode(job, image, band)
@@ -101,8 +110,13 @@ class _Packager(S2L_Process):
             job.record.set_quality(NON_FINITE_PIXELS=self._lost)
             job.warn(f"{self.level}: {self._lost} pixels without a usable value inside the data mask were written as no data")
         self._pictures(job)
+        self._finish_fixed(job)
         partial = bool(job.product.missing_bands) or set(job.bands) != set(job.product.bands)
         complete(self.writer, job.product, job.masks, job.angles, job.record, partial=partial)
+
+    def _finish_fixed(self, job: Job) -> None:
+        if self._fixed is not None:
+            self._fixed.result()
 
     def _pictures(self, job: Job) -> None:
         for file in self.previews.write(self.writer.folder, self.writer.names, job.record, self.settings.quicklook_quality):
@@ -154,6 +168,16 @@ class S2L_PackagerL2F(_Packager):
         if job.fusion_check is not None:
             self._write_check(job, job.fusion_check)
         super().postprocess(job)
+
+    def _write_fixed(self, job: Job) -> Future | None:
+        return None if "L2H" in job.writers else super()._write_fixed(job)
+
+    def _finish_fixed(self, job: Job) -> None:
+        harmonised = job.writers.get("L2H")
+        if harmonised is None:
+            super()._finish_fixed(job)
+        else:
+            link_fixed(self.writer, harmonised)
 
     def _write_check(self, job: Job, check: FusionCheck) -> None:
         """Mask of where fusion agrees with Landsat (FCM), on the grid of Landsat."""

@@ -24,8 +24,28 @@ SIMPLIFY_M = 100.0
 """Largest error of the footprint in STAC items, metres."""
 DENSIFY_M = 10_000.0
 """Straight lines of a UTM zone bend in longitude and latitude: a vertex at least every so many metres."""
+_FIXED = ("MSK", "ANG", "INPUT_MASK")
 FOOTPRINT_SIDE = 1098
 """The mask is thinned to at most so many rows before its outline is drawn."""
+
+
+def write_fixed(writer: ProductWriter, product: Product, masks: Masks, angles: Angles) -> None:
+    """What is known before the bands are made: validity mask, angles, and the masks of the input."""
+    names = writer.names
+    writer.add_mask("MSK", masks.valid)
+    write_layers(writer.folder / names.angles, to_stored(angles.degrees), angles.geobox, angles.names, scale=0.01, unit="degree")
+    writer.add_file(WrittenFile(names.angles, "ANG", "GTIFF", {}, angles.degrees.shape[-2:], angles.geobox.affine))
+    for source in product.mask_files():
+        destination = names.copied_mask(source.name)
+        (writer.folder / destination).write_bytes(product.container.read(source.name))
+        kind = "JPEG2000" if PurePosixPath(source.name).suffix.lower() == ".jp2" else "GTIFF"
+        writer.add_file(WrittenFile(destination, "INPUT_MASK", kind, source.attributes))
+
+
+def link_fixed(writer: ProductWriter, other: ProductWriter) -> None:
+    """The same files as in a product of the same input, `other`."""
+    for file in [file for file in other.files if file.kind in _FIXED]:
+        writer.link_file(other, file)
 
 
 def complete(
@@ -37,16 +57,8 @@ def complete(
     *,
     partial: bool,
 ) -> OutputProduct:
-    """Write all that is still missing in the folder of `writer`, documents last, and verify the whole."""
+    """Write what is still missing in the folder of `writer`, documents last, and verify the whole."""
     names, settings = writer.names, writer.settings
-    writer.add_mask("MSK", masks.valid)
-    write_layers(writer.folder / names.angles, to_stored(angles.degrees), angles.geobox, angles.names, scale=0.01, unit="degree")
-    writer.add_file(WrittenFile(names.angles, "ANG", "GTIFF", {}, angles.degrees.shape[-2:], angles.geobox.affine))
-    for source in product.mask_files():
-        destination = names.copied_mask(source.name)
-        (writer.folder / destination).write_bytes(product.container.read(source.name))
-        kind = "JPEG2000" if PurePosixPath(source.name).suffix.lower() == ".jp2" else "GTIFF"
-        writer.add_file(WrittenFile(destination, "INPUT_MASK", kind, source.attributes))
     if record.correlation:
         table = names.quality_file("CORREL", "csv")
         (writer.folder / table).write_text(correlation_table(record))

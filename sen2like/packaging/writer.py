@@ -98,7 +98,8 @@ class ProductWriter:
 
     def link_file(self, other: "ProductWriter", file: WrittenFile) -> None:
         """A file of QI_DATA of `other` under the name it has here."""
-        name = self.names.quality_file(file.kind, file.path.rpartition(".")[2])
+        own = file.kind == "INPUT_MASK"  # which keeps its name
+        name = self.names.copied_mask(file.path) if own else self.names.quality_file(file.kind, file.path.rpartition(".")[2])
         self._link(other, file.path, name)
         with self._lock:
             self.files.append(dataclasses.replace(file, path=name))
