@@ -131,7 +131,7 @@ def _band_table(rasters: Iterable[RasterResult]) -> str:
             start += [f"{100 * n.beyond_3:.2f}", f"{n.correlation:+.3f} {n.pattern}"]
         else:
             start += ["-"] * 7
-        return [*start, ", ".join(r.failures()) or "pass"]
+        return [*start, ", ".join(r.failures()) or reason_of(r) or "pass"]
 
     return _rows(title, map(row, rasters))
 

@@ -173,4 +173,10 @@ MASK_MOVED = Listed(
 )
 """Landsat only, and only for displacements that round so."""
 
+LOW_LIMIT = Listed(
+    r"LS8_.*/L2[HF]_.*_LS8_R196_(B11|B12)_[23]0m",
+    "no lower limit of the interpolation in the reference, cause not found: 0.1 % of pixels, beside dark water, up to 14 DN",
+)
+"""Concerns the mean of the whole image only; docs/parity.md."""
+
 THERMAL = "the reference writes 1001 in every pixel (spec 07 section 2.2); ours hold the radiance of the input"

@@ -180,9 +180,10 @@ def _exit_code(results: list[ProductFinished], listed: list[Listed], refused: li
         return INTERRUPTED
     if failed or refused:
         good = any(result.status in ("done", "skipped") for result in results)
-        good = good or any(c.decision == "made before" for event in listed for c in event.candidates)
+        useful = ("made before", "selected") if request.no_run else ("made before",)
+        good = good or any(c.decision in useful for event in listed for c in event.candidates)
         return SOME_FAILED if good else ALL_FAILED
-    if request.strict and not any(event.candidates for event in listed):
+    if request.strict and not any(c.decision in ("selected", "made before") for event in listed for c in event.candidates):
         return EMPTY
     return OK
 

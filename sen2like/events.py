@@ -32,7 +32,7 @@ class RunStarted:
 
 @dataclass(frozen=True)
 class Listed:
-    """The candidates of a tile, in processing order."""
+    """The candidates of a tile, those of one pass together."""
 
     tile: str
     candidates: tuple[Candidate, ...]
@@ -60,6 +60,8 @@ class ProductStarted:
     tile: str
     product: str
     bands: tuple[str, ...]
+    path: str = ""
+    """Of the input; a renamed folder has another name than its product."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,8 @@ class ProductFinished:
     reason: str = ""
     """Why it failed or was skipped: block, band and cause."""
     record: ProcessingRecord | None = field(default=None, repr=False)
+    path: str = ""
+    """Of the input."""
     transient: bool = False
     """It failed for a reason that may pass, such as a network file system that did not answer."""
     peak_memory_mb: float | None = None

@@ -120,7 +120,8 @@ class _Run:
                 yield from _told(plan)
                 if not plan.planned:
                     made = sum(candidate.decision == "made before" for candidate in plan.candidates)
-                    log.info("No product for tile %s%s", tile.id, f": {made} are made already" if made else "")
+                    if not plan.errors:  # an archive that does not answer may have some
+                        log.info("No product for tile %s%s", tile.id, f": {made} are made already" if made else "")
                     self._release(tile.id)
             with closing(self._products(plans, executor)) as products:
                 yield from products
@@ -190,7 +191,7 @@ class _Run:
             }.get(ended.how, f"{type(ended.error).__name__}: {ended.error}")
             if status == "failed":
                 log.error("%s failed: %s", name, reason)
-            finished = ProductFinished(task.tile.id, name, status, ended.seconds, reason=reason)
+            finished = ProductFinished(task.tile.id, name, status, ended.seconds, reason=reason, path=str(task.path))
         if finished.status != "failed":
             self._clean(task, finished.product)
         return finished

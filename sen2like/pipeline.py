@@ -89,7 +89,8 @@ def _all_bands(job: Job, blocks: list[S2L_Process], order: list[str], pool: Exec
 
 def _one_band(job: Job, blocks: list[S2L_Process], band: str, emit: Emit, intermediates: bool, last: bool) -> None:
     start = time.perf_counter()
-    image: RowImage = job.read(band, threads=job.cores if last else job.threads)
+    with _named(None, band):
+        image: RowImage = job.read(band, threads=job.cores if last else job.threads)
     for block in blocks:
         job.check()
         with _named(block, band):
@@ -123,8 +124,9 @@ def _keep_intermediate(job: Job, block: S2L_Process, image: RowImage, band: str)
 class _named:
     """Errors that leave the ``with`` body say which block and band they come from."""
 
-    def __init__(self, block: S2L_Process, band: str | None):
-        self._where = block.name() + (f", band {band}" if band else "")
+    def __init__(self, block: S2L_Process | None, band: str | None):
+        """`block` None: reading the input."""
+        self._where = (block.name() if block else "Read") + (f", band {band}" if band else "")
 
     def __enter__(self) -> None:
         pass
@@ -134,4 +136,6 @@ class _named:
             return
         if isinstance(error, Sen2LikeError):
             raise type(error)(f"{self._where}: {error}") from error
+        if not isinstance(error, OSError | MemoryError):
+            log.error("%s: unexpected error, please report it", self._where, exc_info=error)
         raise BlockError(f"{self._where}: {type(error).__name__}: {error}") from error

@@ -84,7 +84,7 @@ def _run_task(task: ProductTask, config: Config, emit: Emit, stop: Flag) -> Prod
     record = None
 
     def ended(status: str, outputs: tuple[Path, ...] = (), reason: str = "") -> ProductFinished:
-        return ProductFinished(task.tile.id, name, status, time.monotonic() - start, outputs, reason, record)
+        return ProductFinished(task.tile.id, name, status, time.monotonic() - start, outputs, reason, record, str(task.path))
 
     try:
         extracted = task.run_dir / "extracted"
@@ -99,7 +99,7 @@ def _run_task(task: ProductTask, config: Config, emit: Emit, stop: Flag) -> Prod
         blocks, declined = chain(job)
         for line in declined:
             log.info("%s: %s", name, line)
-        emit(ProductStarted(task.tile.id, name, job.bands))
+        emit(ProductStarted(task.tile.id, name, job.bands, str(task.path)))
         threads = Threads.for_product(config.multiprocessing.number_of_process, task.parallelize_bands, task.cores)
         return ended("done", process(job, blocks, threads, emit, task.intermediates))
     except Cancelled as e:

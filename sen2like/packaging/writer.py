@@ -34,6 +34,8 @@ from sen2like.raster.write import RasterFormat, write_image, write_mask
 log = logging.getLogger(__name__)
 
 _PARTIAL = ".partial-"
+_REPLACES = ".replaces"
+"""Ending of the hidden list of products that a new one replaces."""
 
 
 @dataclass(frozen=True)
@@ -139,10 +141,23 @@ class ProductWriter:
             raise PackagingError(f"{self.names.folder} is not complete: " + "; ".join(problems))
 
     def publish(self) -> Path:
-        """Rename the finished product to its name; older ones of the same acquisition go, unless ``if_exists = keep_both``."""
+        """Rename the finished product to its name; older ones of the same acquisition go, unless ``if_exists = keep_both``.
+
+        Killed at any moment, either nothing has happened yet, or `remove_leftovers` does what is left to do.
+        """
+        folder = self.final.parent
+        older = [] if self.settings.if_exists == "keep_both" else same_acquisition(folder, self.names)
+        journal = folder / f".{self.final.name}{_REPLACES}"
         try:
             _sync_folders(self.folder)
-            if self.settings.if_exists != "keep_both" and self.final.exists():  # another run began in the same second
+            for table in (f for f in self.files if f.kind == "CORREL"):
+                copy = folder / self.names.correlation_table
+                copy.parent.mkdir(exist_ok=True)
+                copy.unlink(missing_ok=True)
+                link(self.folder / table.path, copy)
+            if older:
+                journal.write_text(json.dumps([product.name for product in older if product != self.final]))
+            if older and self.final.exists():  # another run began in the same second
                 log.info("replaced: %s", self.final)
                 _remove_visible(self.final)
             os.rename(self.folder, self.final)
@@ -150,19 +165,7 @@ class ProductWriter:
             raise PackagingError(f"cannot rename {self.folder.name} to {self.final}: {e.strerror}") from e
         self._published = True
         log.info("written: %s", self.final)
-        for table in (f for f in self.files if f.kind == "CORREL"):
-            copy = self.final.parent / self.names.correlation_table
-            copy.parent.mkdir(exist_ok=True)
-            copy.unlink(missing_ok=True)
-            link(self.final / table.path, copy)
-        if self.settings.if_exists != "keep_both":
-            for older in same_acquisition(self.final.parent, self.names):
-                if older == self.final:
-                    continue
-                if more := bands_of(older) - bands_of(self.final):
-                    log.warning("%s stays beside the new product: it has %s as well", older, ", ".join(sorted(more)))
-                else:
-                    _replace(older)
+        _finish_replacing(journal)
         return self.final
 
     def abandon(self) -> None:
@@ -236,11 +239,30 @@ def link(source: Path, destination: Path) -> None:
 def remove_leftovers(archive_dir: Path, tile: str) -> list[Path]:
     """Remove hidden partial products of dead processes of this machine below ``archive_dir/tile``; returns them."""
     removed = []
+    for journal in (archive_dir / tile).glob(f".*{_REPLACES}"):
+        _finish_replacing(journal)
     for leftover in leftovers(archive_dir / tile):
         if leftover.alive is False:
             shutil.rmtree(leftover.path, ignore_errors=True)
             removed.append(leftover.path)
     return removed
+
+
+def _finish_replacing(journal: Path) -> None:
+    """Remove the products that a journal lists, if the one that replaces them is there; and the journal."""
+    new = journal.with_name(journal.name[1:].removesuffix(_REPLACES))
+    try:
+        names = json.loads(journal.read_text()) if new.exists() else []
+    except FileNotFoundError:
+        return
+    except ValueError:  # killed while it was written: before the new product was there
+        names = []
+    for older in (journal.with_name(name) for name in names):
+        if older.exists() and (more := bands_of(older) - bands_of(new)):
+            log.warning("%s stays beside the new product: it has %s as well", older, ", ".join(sorted(more)))
+        elif older.exists():
+            _replace(older)
+    journal.unlink(missing_ok=True)
 
 
 def _replace(older: Path) -> None:

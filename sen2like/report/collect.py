@@ -75,6 +75,8 @@ class _Course:
     bands: tuple[str, ...] = ()
     steps: list[StepDone] = field(default_factory=list)
     finished: ProductFinished | None = None
+    path: str = ""
+    """Of the input, where it was told."""
 
 
 class RunReport:
@@ -105,12 +107,13 @@ class RunReport:
             self._courses.pop((event.tile, stem(event.product)), None)
         elif isinstance(event, ProductStarted):
             # a product that is tried once more starts anew: what it told before is void
-            course = _Course(event.tile, event.product, datetime.now(UTC), event.bands)
+            course = _Course(event.tile, event.product, datetime.now(UTC), event.bands, path=event.path)
             self._courses[event.tile, stem(event.product)] = course
         elif isinstance(event, StepDone):
             self._course(event).steps.append(event)
         elif isinstance(event, ProductFinished):
-            self._course(event).finished = event
+            course = self._course(event)
+            course.finished, course.path = event, event.path or course.path
         elif isinstance(event, RunFinished):
             self._ended, self._run_dir = event, event.run_dir
 
@@ -137,13 +140,17 @@ class RunReport:
         )
 
     def _course(self, event: StepDone | ProductFinished) -> _Course:
+        if isinstance(event, ProductFinished) and event.path:  # one whose process died is told by the name of its folder
+            for course in self._courses.values():
+                if (course.tile, course.path) == (event.tile, event.path):
+                    return course
         key = event.tile, stem(event.product)
         return self._courses.setdefault(key, _Course(event.tile, event.product, datetime.now(UTC)))
 
     def _tile(self, tile: str, archive: Path, now: datetime) -> TileReport:
         courses = [course for course in self._courses.values() if course.tile == tile]
         products = [_product(course, archive, now) for course in courses]
-        begun = {stem(course.product) for course in courses}
+        begun = {stem(name) for course in courses for name in (course.product, Path(course.path).name)}
         candidates = self._listed.get(tile, [])
         for candidate in candidates:
             name = Path(candidate.path).name

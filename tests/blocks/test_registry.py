@@ -28,8 +28,8 @@ def plugged(value):
 def test_blocks_stand_in_the_order_of_the_chain():
     """Spec 01 section 4.5."""
     names = [block.name() for block in registry.known_blocks()]
-    order = ["GeometryKLT", "Stitching", "Region", "GeometryCheck", "Toa", "InterCalibration", "Atmcor", "Nbar", "Sbaf", "PackagerL2H",
-             "Fusion", "PackagerL2F"]  # fmt: skip
+    order = ["GeometryKLT", "Stitching", "Region", "GeometryCheck", "Toa", "InterCalibration", "Atmcor", "Nbar", "Sbaf",
+             "PackagerL2H", "Fusion", "PackagerL2F"]  # fmt: skip
     assert names == order
 
 

@@ -63,10 +63,3 @@ def test_a_killed_worker_changes_nothing_in_six_products(cluster, simulate_scena
     more = simulate(sensor="S2B", when=datetime(2021, 6, 7, 10, 46, 25, 578000), cover=0.02)
     root = offer(tmp_path / "six", [*inputs(simulate_scenario("standard")).values(), more.path])
     same_with_a_worker_killed(cluster, root, module_bench(), module_bench(), 6)
-
-
-def test_nobody_at_the_address_is_a_usage_error(bench, simulate_scenario):
-    root = simulate_scenario("standard")
-    run = bench.run(*words(bench, root, "--scheduler", "tcp://127.0.0.1:9"))
-    assert run.code == 2 and "tcp://127.0.0.1:9" in run.errors()[0] and "dask scheduler" in run.errors()[0]
-    assert run.left_behind() == []

@@ -149,7 +149,6 @@ def test_the_next_run_tries_the_failed_one_again_and_only_that(bench, root, trou
     assert last.code == 0 and by_day(last) == {4: "done"} and outputs(last) == days(3, 4)
 
 
-@pytest.mark.xfail(strict=True, reason="pipeline._named turns it into a ProductError, whose traceback is told with --debug only")
 def test_a_bug_is_a_failure_of_its_product_with_a_traceback_in_the_log(bench, root, trouble, tmp_path):
     trouble.tell(on20210601="bug")
     run = single(bench, only(root, tmp_path, 1, 2), *BANDS)
@@ -219,9 +218,6 @@ def test_a_product_whose_worker_died_once_is_tried_again(hard):
 # archives ------------------------------------------------------------------------------------------------------------------
 
 
-NO_PRODUCT = pytest.mark.xfail(strict=True, reason="orchestrator says 'No product for tile' of a tile whose archives do not answer")
-
-
 class _NotFound(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.send_error(404, "gone")
@@ -252,7 +248,6 @@ def test_an_archive_that_does_not_answer_is_never_no_product(bench, root, tmp_pa
     assert any("404" in line and gone in line for line in run.errors())
 
 
-@NO_PRODUCT
 def test_with_no_archive_at_all_the_run_failed(bench, tmp_path, gone):
     every = {f"url_parameters_pattern_{mission}": f"{gone}/{mission}" for mission in ("Sentinel2", "Landsat8", "Landsat9")}
     for options in ((), ("--strict",)):
@@ -266,7 +261,6 @@ def test_a_listing_says_that_an_archive_does_not_answer(bench, root, gone, tmp_p
     assert run.code in (4, 5) and len(run.out.splitlines()) == 2 and any("404" in line for line in run.errors())
 
 
-@NO_PRODUCT
 def test_a_folder_that_is_not_mounted_is_unreachable(bench, tmp_path):
     run = single(bench, tmp_path / "not_mounted", *BANDS)
     assert run.code == 5 and "No product for tile" not in run.err
@@ -299,4 +293,3 @@ def test_no_room_for_an_image_fails_the_product_and_leaves_nothing(bench, root, 
     run = bench.ended(process)
     assert run.code == 5 and by_day(run) == {1: "failed"} and "Traceback" not in run.err
     assert "B04" in failed(run)["reason"] and run.left_behind() == []
-

@@ -100,7 +100,7 @@ def test_the_footprint_of_a_tile_touches_nine(bench, root, tmp_path):
     tile, to = mgrs.tile("31TFJ"), Transformer.from_crs(32631, 4326, always_xy=True)
     corners = box(tile.ulx, tile.uly - SIZE, tile.ulx + SIZE, tile.uly).exterior.coords
     place = written(tmp_path, [mapping(Polygon([to.transform(x, y) for x, y in corners]))])
-    nine = "31TEH 31TEJ 31TEK 31TFH 31TFJ 31TFK 31TGH 31TGJ 31TGK".split()
+    nine = [f"31T{column}{row}" for column in "EFG" for row in "HJK"]
     assert listed(bench, root, "multi-tile-mode", place) == nine
     assert listed(bench, root, "multi-tile-mode", place, "--tiles", "auto") == ["31TFJ"]
 
@@ -117,7 +117,12 @@ def test_a_region_in_no_tile_is_nothing_to_do(bench, root, tmp_path):
 
 ROWS, COLUMNS = slice(100, 200), slice(150, 250)
 """Of the pixels of 31TFJ, which the region covers."""
-WHERE = (600_000 + COLUMNS.start * PIXEL, 4_900_020 - ROWS.stop * PIXEL, 600_000 + COLUMNS.stop * PIXEL, 4_900_020 - ROWS.start * PIXEL)
+WHERE = (
+    600_000 + COLUMNS.start * PIXEL,
+    4_900_020 - ROWS.stop * PIXEL,
+    600_000 + COLUMNS.stop * PIXEL,
+    4_900_020 - ROWS.start * PIXEL,
+)
 EDGE = 3
 """Pixels at its border that may be counted either way: masks have greater pixels."""
 

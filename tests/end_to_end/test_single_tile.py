@@ -226,9 +226,14 @@ def test_another_configuration_processes_again(bench, root, tmp_path, next_secon
     assert len(processed(run)) == 1 and "Nbar" not in lineage(run.product("L2H"))
 
 
-@pytest.mark.parametrize(("strict", "code"), [((), 0), (("--strict",), 6)])
-@pytest.mark.parametrize(("options", "changes"), [((), {"base_url": "empty"}), (("--start-date", "2022-01-01"), {}),
-                                                  ((), {"cloud_cover": 0})], ids=["empty", "old", "cloudy"])  # fmt: skip
+@pytest.mark.parametrize(("options", "changes", "strict", "code"), [
+    pytest.param((), {"base_url": "empty"}, (), 0, id="empty"),
+    pytest.param((), {"base_url": "empty"}, ("--strict",), 6, id="empty strict"),
+    pytest.param(("--start-date", "2022-01-01"), {}, (), 0, id="old"),
+    pytest.param(("--start-date", "2022-01-01"), {}, ("--strict",), 6, id="old strict"),
+    pytest.param((), {"cloud_cover": 0}, (), 0, id="cloudy"),
+    pytest.param((), {"cloud_cover": 0}, ("--strict",), 6, id="cloudy strict"),
+])  # fmt: skip
 def test_nothing_to_process_is_a_failure_only_with_strict(bench, root, tmp_path, options, changes, strict, code):
     """Products that are all too old or too cloudy are no products."""
     for folder in ("Sentinel2/31TFJ", "Landsat8/196/30", "Landsat9/196/30"):
