@@ -175,7 +175,7 @@ MASK_MOVED = Listed(
 
 LOW_LIMIT = Listed(
     r"LS8_.*/L2[HF]_.*_LS8_R196_(B11|B12)_[23]0m",
-    "no lower limit of the interpolation in the reference, cause not found: 0.1 % of pixels, beside dark water, up to 14 DN",
+    "listed: low limit, cause not found",
 )
 """Concerns the mean of the whole image only; docs/parity.md."""
 

@@ -3,6 +3,7 @@
 A task needs nothing but its own values and the configuration, so that it can run in any thread or process.
 """
 
+import gc
 import logging
 import shutil
 import time
@@ -22,7 +23,7 @@ from sen2like.blocks.registry import chain
 from sen2like.config import Config
 from sen2like.errors import ConfigurationError, ProductError, Sen2LikeError, UsageError
 from sen2like.events import Event, ProductFinished, ProductStarted
-from sen2like.execution.memory import PeakMemory
+from sen2like.execution.memory import PeakMemory, release_free
 from sen2like.execution.retry import is_transient
 from sen2like.execution.threads import Threads
 from sen2like.grid.mgrs import MGRSTile
@@ -75,6 +76,8 @@ def run_task(task: ProductTask, config: Config, emit: Emit, stop: Flag) -> Produ
     """
     with PeakMemory() as peak:
         finished = _run_task(task, config, emit, stop)
+    gc.collect()  # images of a product hold each other in circles
+    release_free()
     return replace(finished, peak_memory_mb=peak.mb)
 
 
