@@ -67,14 +67,14 @@ class S2L_GeometryKLT(S2L_Process):
         if own.matches is not None and own.shift is not None:
             matches = [found.matches if found.shift is not None else None for found in (own, *filter(None, others))]
             job.record.set_quality(**klt.coregistration_quality(*matches))
-        job.masks = framed_masks(job.masks, job.tile, shift)
+        job.masks = framed_masks(job.masks, job.tile, shift, job.config.masks.mask_framing)
         if not job.masks.data.data.any():
             raise ProductError(f"{job.product.name} has no data on tile {job.tile.id}; choose a tile that it covers")
         job.angles = framed_angles(job.angles, job.tile)
         measured = [other for other in others if other]
         for partner, found in zip(list(job.partners), measured, strict=True):
             partner.shift = shift if found.shift is None else found.shift  # scenes of one pass share it
-            partner.masks = framed_masks(partner.masks, job.tile, partner.shift)
+            partner.masks = framed_masks(partner.masks, job.tile, partner.shift, job.config.masks.mask_framing)
             partner.angles = framed_angles(partner.angles, job.tile)
         job.record.applied("Geometry", dx=shift.dx, dy=shift.dy, reference=job.reference.name if job.reference else None)
 
@@ -161,11 +161,13 @@ def framed(job: Job, source: Image, shift: Shift) -> RowImage:
     return FramedImage.of(source, frame, shift.dx, shift.dy, job.record.timer("Geometry"))
 
 
-def framed_masks(masks: Masks, tile: MGRSTile, shift: Shift) -> Masks:
-    """Masks on the frame of the tile."""
+def framed_masks(masks: Masks, tile: MGRSTile, shift: Shift, how: str = "once") -> Masks:
+    """Masks on the frame of the tile; `how` ``reference``: the validity mask is framed and then moved (spec 05 section 5)."""
     frame = tile.geobox(masks.data.resolution)
-    valid, data = (frame_mask(mask, frame, shift.dx, shift.dy) for mask in (masks.valid, masks.data))
-    return Masks(valid, data, masks.notices)
+    data = frame_mask(masks.data, frame, shift.dx, shift.dy)
+    if how == "once":
+        return Masks(frame_mask(masks.valid, frame, shift.dx, shift.dy), data, masks.notices)
+    return Masks(frame_mask(frame_mask(masks.valid, frame, 0, 0), frame, shift.dx, shift.dy), data, masks.notices)
 
 
 def framed_angles(angles: Angles, tile: MGRSTile) -> Angles:

@@ -47,6 +47,7 @@ SHIPPED: dict[str, str] = {
 
 ACCURATE: dict[str, str] = {
     "landsat_quality": "bits",
+    "mask_framing": "once",
     "smac": "exact",
     "cams_interpolation": "accurate",
     "nbar_kernel": "modis",

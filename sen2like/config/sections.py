@@ -19,6 +19,7 @@ from sen2like.config.types import (
     Interleave,
     Levels,
     Mask60m,
+    MaskFraming,
     NbarKernel,
     NbarMethod,
     NbarSunZenith,
@@ -204,6 +205,11 @@ class Masks(Section):
         default="reference",
         description="How quality bands of Landsat are understood. reference: values up to that of clear land are valid, as ESA's "
         "program. bits: each bit and confidence is decoded, so that dilated clouds are not valid.",
+    )
+    mask_framing: MaskFraming = Field(
+        default="reference",
+        description="How validity masks get to the tile. reference: framed, then moved, each by whole pixels, as ESA's program; "
+        "the mask of Landsat may end a pixel beside the image. once: in one step.",
     )
 
 

@@ -64,6 +64,7 @@ NbarKernel = Annotated[Literal["reference", "modis"], BeforeValidator(_choice("r
 NbarSunZenith = Annotated[Literal["latitude", "actual"], BeforeValidator(_choice("latitude", "actual"))]
 ReferenceOrAccurate = Annotated[Literal["reference", "accurate"], BeforeValidator(_choice("reference", "accurate"))]
 SelectionRule = Annotated[Literal["better", "legacy"], BeforeValidator(_choice("better", "legacy"))]
+MaskFraming = Annotated[Literal["reference", "once"], BeforeValidator(_choice("reference", "once"))]
 QualityRule = Annotated[Literal["reference", "bits"], BeforeValidator(_choice("reference", "bits"))]
 SmacMethod = Annotated[Literal["reference", "exact"], BeforeValidator(_choice("reference", "exact"))]
 PredictMethod = Annotated[Literal["predict", "composite"], BeforeValidator(_choice("predict", "composite"))]

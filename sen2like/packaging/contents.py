@@ -24,6 +24,8 @@ SIMPLIFY_M = 100.0
 """Largest error of the footprint in STAC items, metres."""
 DENSIFY_M = 10_000.0
 """Straight lines of a UTM zone bend in longitude and latitude: a vertex at least every so many metres."""
+NO_ANGLE = -32768
+"""No-data tag of Sentinel-2 angles, as the reference writes it; no angle has that value (spec 04 section 6)."""
 _FIXED = ("MSK", "ANG", "INPUT_MASK")
 FOOTPRINT_SIDE = 1098
 """The mask is thinned to at most so many rows before its outline is drawn."""
@@ -33,7 +35,9 @@ def write_fixed(writer: ProductWriter, product: Product, masks: Masks, angles: A
     """What is known before the bands are made: validity mask, angles, and the masks of the input."""
     names = writer.names
     writer.add_mask("MSK", masks.valid)
-    write_layers(writer.folder / names.angles, to_stored(angles.degrees), angles.geobox, angles.names, scale=0.01, unit="degree")
+    stored, nodata = to_stored(angles.degrees), NO_ANGLE if product.sensor == "S2" else None
+    path = writer.folder / names.angles
+    write_layers(path, stored, angles.geobox, angles.names, scale=0.01, unit="degree", nodata=nodata)
     writer.add_file(WrittenFile(names.angles, "ANG", "GTIFF", {}, angles.degrees.shape[-2:], angles.geobox.affine))
     for source in product.mask_files():
         destination = names.copied_mask(source.name)
