@@ -23,8 +23,6 @@ from sen2like.raster.image import Image
 
 _MIN_WINDOW = 512
 """Blocks smaller than this (strips of a GeoTIFF) are read several at once."""
-_CACHE_BYTES = 32 << 20
-"""Every block is read once: a larger cache would hold a second copy of each image."""
 _ORIGIN_TOLERANCE = 0.01
 """pixels"""
 
@@ -88,12 +86,7 @@ def check_grid(
 @contextmanager
 def _opened(path: str, what: str) -> Iterator[DatasetReader]:
     # Worker threads stay off (see above); side files are neither looked for nor written beside inputs.
-    options = {
-        "GDAL_NUM_THREADS": "1",
-        "GDAL_PAM_ENABLED": "NO",
-        "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",
-        "GDAL_CACHEMAX": _CACHE_BYTES,
-    }
+    options = {"GDAL_NUM_THREADS": "1", "GDAL_PAM_ENABLED": "NO", "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR"}
     try:
         with rasterio.Env(**options), rasterio.open(path) as dataset:
             yield dataset

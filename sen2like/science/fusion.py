@@ -31,8 +31,6 @@ CHECK_RANGE = (0.0001, 1.5)
 """The auto-check compares reflectance cut to this range (section 7)."""
 LARGEST_COMPOSITION = 7
 """Products that fit the bits 1 to 7 of a byte."""
-BLOCK_COLUMNS = 1024
-"""Columns of a strip that are looked at together: where all of them are clear there is less to compute."""
 CHECK_STRIP_ROWS = 16
 """Rows of the Landsat grid that the auto-check looks at together."""
 
@@ -82,42 +80,18 @@ class Detail:
         """The detail of a band of `resolution` (metres, 10 or 20); see `low_pass`."""
         return cls(dn, low_pass(dn, resolution, landsat_resolution, pool), valid, gain=gain, offset=offset)
 
-    def rows(self, start: int, stop: int, columns: slice | None = None) -> np.ndarray:
+    def rows(self, start: int, stop: int) -> np.ndarray:
         """Rows [start, stop) of F - H, reflectance float32; 0 without data and beside pixels without data."""
-        columns = columns or slice(0, self.shape[1])
-        detail = self.image(start, stop, columns)
-        detail -= self._low.rows(start, stop, columns=columns)
-        around, inner = self._around(start, stop, columns)
+        detail = _reflectance(self._dn[start:stop], self._gain)
+        detail -= self._low.rows(start, stop)
+        first, last = max(0, start - 1), min(self.shape[0], stop + 1)
+        around = self._dn[first:last]
         if around.size and around.min() == 0:
             missing = (around == 0).view(np.uint8)
             if self._protect:
                 missing = cv2.dilate(missing, np.ones((3, 3), np.uint8))
-            detail[missing[inner] != 0] = 0
+            detail[missing[start - first : stop - first] != 0] = 0
         return detail
-
-    def image(self, start: int, stop: int, columns: slice) -> np.ndarray:
-        """F, reflectance float32 (with the DN offset)."""
-        return _reflectance(self._dn[start:stop, columns], self._gain)
-
-    @property
-    def low(self) -> np.ndarray:
-        """H before it is enlarged, reflectance float32 (with the DN offset)."""
-        return self._low.values
-
-    def is_whole(self, start: int, stop: int, columns: slice) -> bool:
-        """Whether these pixels and their neighbours all have data."""
-        around, _ = self._around(start, stop, columns)
-        return bool(around.size) and bool(around.min() > 0)
-
-    def _around(self, start: int, stop: int, columns: slice) -> tuple[np.ndarray, tuple[slice, slice]]:
-        """DN of the pixels and their neighbours, and where the pixels are in it."""
-        top, left = max(0, start - 1), max(0, columns.start - 1)
-        around = self._dn[top : min(self.shape[0], stop + 1), left : min(self.shape[1], columns.stop + 1)]
-        return around, (slice(start - top, stop - top), slice(columns.start - left, columns.stop - left))
-
-    def clear(self, start: int, stop: int) -> np.ndarray | None:
-        """Rows [start, stop) of the validity mask, uint8; None: all clear."""
-        return None if self._valid is None else mask_rows(self._valid, self.shape, start, stop)
 
     def usable(self, start: int, stop: int) -> np.ndarray:
         """Rows [start, stop) of where the product is clear and the band has data, bool.
@@ -225,54 +199,26 @@ class Fusion:
         known = np.isfinite(landsat)
         self._data = data
         self._known = None if known.all() else known.view(np.uint8)
-        coarse = np.where(known, np.clip(landsat, -LIMIT, LIMIT), 0).astype(np.float32, copy=False)
-        self._landsat = CoarseField.cells(coarse, self.shape)
-        # products and weights where all that count are clear
-        self._uniform = self.details[-1:] if w is None else self.details
-        self._weights = (1.0,) if w is None else (1.0 - w, w)
-        rest = coarse.copy()
-        for detail, weight in zip(self._uniform, self._weights, strict=True):
-            rest -= np.float32(weight) * detail.low
-        self._rest = CoarseField.cells(rest, self.shape)
+        self._landsat = CoarseField.cells(
+            np.where(known, np.clip(landsat, -LIMIT, LIMIT), 0).astype(np.float32, copy=False), self.shape
+        )
 
     def rows(self, start: int, stop: int) -> np.ndarray:
         """Rows [start, stop) of the fused band, float32, not clipped."""
-        fused = np.empty((stop - start, self.shape[1]), np.float32)
-        masks = [detail.clear(start, stop) for detail in self._uniform]
-        usable: list[np.ndarray] | None = None
-        for left in range(0, self.shape[1], BLOCK_COLUMNS):
-            columns = slice(left, min(left + BLOCK_COLUMNS, self.shape[1]))
-            clear = all(mask is None or mask[:, columns].all() for mask in masks)
-            if clear and all(detail.is_whole(start, stop, columns) for detail in self._uniform):
-                self._one_weight(start, stop, columns, fused[:, columns])
-                continue
-            if usable is None:
-                usable = [detail.usable(start, stop) for detail in self.details]
-            self._many_weights(start, stop, columns, [mask[:, columns] for mask in usable], fused[:, columns])
-        for present_mask in (self._data, self._known):
-            if present_mask is not None:
-                present = mask_rows(present_mask, self.shape, start, stop)
-                if present.size and present.min() == 0:
-                    fused[present == 0] = self.nodata
-        return fused
-
-    def _one_weight(self, start: int, stop: int, columns: slice, out: np.ndarray) -> None:
-        """Where all pixels have the same weights only one coarse image has to be enlarged: Landsat - sum c_k H_k."""
-        out[...] = self._rest.rows(start, stop, columns=columns)
-        for detail, weight in zip(self._uniform, self._weights, strict=True):
-            image = detail.image(start, stop, columns)
-            if weight != 1:
-                image *= np.float32(weight)
-            out += image
-
-    def _many_weights(self, start: int, stop: int, columns: slice, usable: Sequence[np.ndarray], out: np.ndarray) -> None:
-        out[...] = self._landsat.rows(start, stop, columns=columns)
+        fused = self._landsat.rows(start, stop)
+        usable = [detail.usable(start, stop) for detail in self.details]
         weights = composite_weights(usable) if self.w is None else predict_weights(usable, self.w)
         for detail, weight in zip(self.details, weights, strict=True):
             if weight.any():
-                part = detail.rows(start, stop, columns)
+                part = detail.rows(start, stop)
                 part *= weight
-                out += part
+                fused += part
+        for mask in (self._data, self._known):
+            if mask is not None:
+                present = mask_rows(mask, self.shape, start, stop)
+                if present.size and present.min() == 0:
+                    fused[present == 0] = self.nodata
+        return fused
 
     def composition(self, start: int, stop: int) -> np.ndarray:
         """Rows [start, stop) of the QA image: which products the pixels could draw on."""

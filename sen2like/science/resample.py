@@ -151,11 +151,6 @@ class CoarseField:
             raise ValueError(f"positions {positions!r} are unknown; known are cells and nodes")
         self._values = np.asarray(values, np.float32)
 
-    @property
-    def values(self) -> np.ndarray:
-        """The field before it is enlarged, float32; do not write into it."""
-        return self._values
-
     @classmethod
     def cells(cls, values: np.ndarray, shape: Shape) -> CoarseField:
         """Values stretched over the grid."""
@@ -166,17 +161,14 @@ class CoarseField:
         """Values at nodes `step` output pixels apart, from the upper-left corner of the grid on."""
         return cls(values, shape, "nodes", step)
 
-    def rows(
-        self, start: int, stop: int, out: np.ndarray | None = None, columns: slice | None = None
-    ) -> np.ndarray:
-        """float32 (stop - start, columns) of the enlarged field, in an array of its own or in `out`; `columns`: some of them."""
-        columns = columns or slice(0, self.shape[1])
+    def rows(self, start: int, stop: int, out: np.ndarray | None = None) -> np.ndarray:
+        """float32 (stop - start, columns) of the enlarged field, in an array of its own or in `out`."""
         low, high = self._rows.low[start:stop], self._rows.high[start:stop]
-        out = np.empty((len(low), columns.stop - columns.start), np.float32) if out is None else out
+        out = np.empty((len(low), self.shape[1]), np.float32) if out is None else out
         if not len(low):
             return out
         first = min(low.min(), high.min())
-        across = self._across(slice(first, max(low.max(), high.max()) + 1), columns)
+        across = self._across(slice(first, max(low.max(), high.max()) + 1))
         weight = self._rows.weight[start:stop, None]
         # rows between the same two rows of the field are done at once
         ends = (np.flatnonzero((np.diff(low) != 0) | (np.diff(high) != 0)) + 1).tolist()
@@ -186,13 +178,13 @@ class CoarseField:
             out[begin:end] += above
         return out
 
-    def _across(self, rows: slice, part: slice) -> np.ndarray:
+    def _across(self, rows: slice) -> np.ndarray:
         """Rows of the field with their columns interpolated."""
         values, columns = self._values[rows], self._columns
-        left = np.take(values, columns.low[part], axis=1)
-        right = np.take(values, columns.high[part], axis=1)
+        left = np.take(values, columns.low, axis=1)
+        right = np.take(values, columns.high, axis=1)
         right -= left
-        right *= columns.weight[part]
+        right *= columns.weight
         right += left
         return right
 
