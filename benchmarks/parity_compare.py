@@ -19,7 +19,6 @@ from benchmarks.parity_data import (
     LISTED_FILES,
     LISTED_QUALITY,
     LOW_LIMIT,
-    MASK_MOVED,
     SHIFTS,
     THERMAL,
     ExpectedProduct,
@@ -103,15 +102,13 @@ class RasterResult:
     zeros: int
     """Pixels of value 0 in the whole raster, ours minus the reference's."""
     noise: NoiseTest | None
-    moved: tuple[int, int]
-    """Pixels (x, y) by which the reference's mask was found beside ours, as it has to be (`mask_displacement`)."""
 
     def failures(self) -> list[str]:
         """What is neither equal nor explained."""
         if self.kind == "thermal":
             return []
         found = ["no data elsewhere"] if self.missing else []
-        if self.kind in ("mask", "angles") and (self.largest or (self.zeros and self.moved == (0, 0))):
+        if self.kind in ("mask", "angles") and (self.largest or self.zeros):
             found.append(f"{100 - 100 * self.equal:.3f} % of samples differ")
         if self.kind == "check" and (self.equal < 0.99 or abs(self.whole) > 1e-3):
             found.append(f"{100 - 100 * self.equal:.3f} % of samples differ")
@@ -163,10 +160,7 @@ def compare_rasters(method: str, key: str, wanted: ExpectedProduct, product: Pat
         if image.shape != raster.shape or image.dtype != raster.dtype:
             ours, theirs = (f"{r.dtype} of shape {r.shape}" for r in (image, raster))
             raise ValueError(f"{name} of {product.name} is {ours}, the reference's {theirs}")
-        moved = (0, 0)
-        if _kind(name, raster) == "mask":
-            moved = mask_displacement(product.name, lineage(product)["Geometry"])
-        yield _compared(method, key, name, raster, image, mask, noisy, moved)
+        yield _compared(method, key, name, raster, image, mask, noisy)
 
 
 def _compared(
@@ -177,10 +171,8 @@ def _compared(
     image: np.ndarray,
     mask: np.ndarray,
     noisy: NoisyProduct | None,
-    moved: tuple[int, int],
 ) -> RasterResult:
-    taken, inside = _taken(image, raster.index, moved)
-    ours, theirs = taken.astype(np.int64), raster.values[inside].astype(np.int64)
+    ours, theirs = image.reshape(-1)[raster.index].astype(np.int64), raster.values.astype(np.int64)
     difference = ours - theirs
     kind = _kind(name, raster)
     missing = int(((ours == 0) != (theirs == 0)).sum()) if kind == "band" else 0
@@ -188,33 +180,8 @@ def _compared(
     return RasterResult(
         method, key, name, kind, ours.size, float((abs(difference) <= 1).mean()), float((difference == 0).mean()),
         int(abs(difference).max()), float(difference.mean()), float(image.mean()) - raster.mean, missing,
-        int((image == 0).sum()) - raster.zeros, noise, moved,
+        int((image == 0).sum()) - raster.zeros, noise,
     )  # fmt: skip
-
-
-def _taken(image: np.ndarray, index: np.ndarray, moved: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
-    """(values, which samples they are of) at places of the raster written as one row, of a mask those `moved` (x, y) pixels
-    further as far as they are inside."""
-    if moved == (0, 0):
-        return image.reshape(-1)[index], np.ones(index.shape, bool)
-    row, column = np.divmod(index, image.shape[1])
-    row, column = row + moved[1], column + moved[0]
-    inside = (row >= 0) & (column >= 0) & (row < image.shape[0]) & (column < image.shape[1])
-    return image[row[inside], column[inside]], inside
-
-
-def mask_displacement(product: str, geometry: dict) -> tuple[int, int]:
-    """Pixels (x, y) by which the reference's validity mask lies beside ours.
-
-    It frames the mask, then moves the framed mask by the displacement (spec 05 section 5); here both are one step. Each takes
-    pixel floor(offset + 0.5), so for Landsat, half a pixel off the tile's grid, the two may differ by one.
-    """
-    if product.startswith("S2"):
-        return 0, 0
-    half, pixel = 0.5, 30.0
-    shift = geometry["dx"] / pixel, geometry["dy"] / pixel
-    x, y = (math.floor(half + 0.5) + math.floor(d + 0.5) - math.floor(half + d + 0.5) for d in shift)
-    return x, y
 
 
 def _kind(name: str, raster: Raster) -> str:
@@ -270,10 +237,8 @@ def compare_documents(method: str, key: str, wanted: ExpectedProduct, product: P
     files = [(name, "") for name in sorted(theirs - ours)]
     files += [(name, _reason(LISTED_FILES, name)) for name in sorted(ours - theirs)]
     texts = quality_texts(product)
-    moved = mask_displacement(product.name, lineage(product)["Geometry"]) != (0, 0)
-    listed = (*LISTED_QUALITY, MASK_MOVED) if moved else LISTED_QUALITY
     differing = [
-        (name, texts.get(name, "absent"), text, _reason(listed, name))
+        (name, texts.get(name, "absent"), text, _reason(LISTED_QUALITY, name))
         for name, text in wanted.quality.items()
         if not same_text(texts.get(name), text)
     ]
@@ -318,4 +283,4 @@ def reason_of(result: RasterResult) -> str:
         return THERMAL
     if result.noise and WHOLE in result.noise.failures() and not result.failures():
         return LOW_LIMIT.reason
-    return MASK_MOVED.reason if result.moved != (0, 0) else ""
+    return ""

@@ -167,12 +167,6 @@ LISTED_QUALITY = (
 )
 """Texts of the quality report that may differ."""
 
-MASK_MOVED = Listed(
-    "VALID_PIX_PERCENTAGE|NODATA_PIX_PERCENTAGE",
-    "the reference moves the mask twice by whole pixels, here it is moved once: one pixel beside (spec 05 sections 6.3 and 12.9)",
-)
-"""Landsat only, and only for displacements that round so."""
-
 LOW_LIMIT = Listed(
     r"LS8_.*/L2[HF]_.*_LS8_R196_(B11|B12)_[23]0m",
     "listed: low limit, cause not found",
