@@ -208,4 +208,4 @@ def test_three_kills_leave_what_an_undisturbed_run_leaves(bench, root, undisturb
 def test_twenty_kills_leave_what_an_undisturbed_run_leaves(bench, root, undisturbed):
     left = check(bench, root, undisturbed, 20, SEED + 1)
     print(f"products in the archive after each kill: {left}; undisturbed {undisturbed.first:.1f} s to {undisturbed.span:.1f} s")
-    assert len(left) == 20 and len(set(left)) > 3
+    assert len(left) == 20 and len(set(left)) >= 3  # they came at different stages
