@@ -65,11 +65,7 @@ def chain(job: Job) -> tuple[list[S2L_Process], list[str]]:
 
 
 def check_available(config: Config) -> None:
-    """`ConfigurationError` that lists every method the configuration asks for and this version cannot carry out.
-
-    Switches that change nothing for the products at hand are no errors: stitching, SBAF and fusion leave a single
-    Sentinel-2 product as it is.
-    """
+    """`ConfigurationError` that lists every method the configuration asks for and this version cannot carry out."""
     switches = {block.switch for block in known_blocks()}
     problems = []
     if config.processing.doTopographicCorrection and "doTopographicCorrection" not in switches:

@@ -262,11 +262,12 @@ def _born(pid: int) -> str | None:
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
-        return None if _exists(pid) else ""
+        return None if process_exists(pid) else ""
     return "" if fields[0] in "ZX" else fields[19]
 
 
-def _exists(pid: int) -> bool:
+def process_exists(pid: int) -> bool:
+    """Whether this machine has a process of that number, whoever owns it."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import re
 import socket
 from dataclasses import dataclass
 from pathlib import Path
+
+from sen2like.execution.locks import process_exists
 
 _NAME = re.compile(r"\..+\.partial-(?P<host>.+)-(?P<pid>\d+)")
 
@@ -29,15 +30,5 @@ def leftovers(folder: Path) -> list[Leftover]:
         match = _NAME.fullmatch(path.name)
         if match and path.is_dir() and not path.is_symlink():
             host, pid = match["host"], int(match["pid"])
-            found.append(Leftover(path, host, pid, _alive(pid) if host == socket.gethostname() else None))
+            found.append(Leftover(path, host, pid, process_exists(pid) if host == socket.gethostname() else None))
     return found
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
