@@ -14,8 +14,11 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-# tables are loaded and code is compiled by whichever example comes first, and machines may be busy
-settings.register_profile("sen2like", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# Tables are loaded and code is compiled by whichever example comes first, and machines may be busy. A checkout passes or does not,
+# so examples are always the same; `pytest --hypothesis-profile=explore` looks for new ones.
+COMMON = dict(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("explore", **COMMON)
+settings.register_profile("sen2like", derandomize=True, **COMMON)
 settings.load_profile("sen2like")
 
 REPOSITORY = Path(__file__).resolve().parents[1]

@@ -26,6 +26,8 @@ GEOJSON_SUFFIXES = (".geojson", ".json")
 GEOMETRIES = ("Point", "MultiPoint", "LineString", "MultiLineString", "Polygon", "MultiPolygon", "GeometryCollection")
 MAX_LONGITUDE, MAX_LATITUDE = 360.0, 90.0
 """Beyond these, degrees, numbers are no longitudes and latitudes."""
+NEXT_TO_ZERO = 1e-10
+"""Coordinates nearer to zero, degrees (0.01 mm), are zero: overlays lose parts of areas that begin 1e-309° off the equator."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,8 @@ class Region:
     @classmethod
     def of(cls, geometry: BaseGeometry, source: str, notices: tuple[str, ...] = ()) -> Region:
         """The polygons of `geometry` (degrees, WGS 84), united; `ValueError` if they have no area."""
-        parts = [continuous(polygon) for polygon in polygons(shapely.force_2d(geometry))]
+        flat = shapely.transform(geometry, lambda places: np.where(np.abs(places) < NEXT_TO_ZERO, 0.0, places))
+        parts = [continuous(polygon) for polygon in polygons(flat)]
         if not any(part.area > 0 for part in parts):
             raise ValueError(f"{source}: a region needs polygons that have an area")
         largest = max(parts, key=lambda part: part.area)
