@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-# Tables are loaded and code is compiled by whichever example comes first, and machines may be busy. A checkout passes or does not,
-# so examples are always the same; `pytest --hypothesis-profile=explore` looks for new ones.
+# Tables are loaded and code is compiled by whichever example comes first, and machines may be busy. A checkout
+# passes or does not, so examples are always the same; `pytest --hypothesis-profile=explore` looks for new ones.
 COMMON = dict(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("explore", **COMMON)
 settings.register_profile("sen2like", derandomize=True, **COMMON)

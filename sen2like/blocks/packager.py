@@ -21,6 +21,7 @@ from sen2like.packaging.writer import OutputSettings, ProductWriter
 from sen2like.raster.image import LazyImage, RowImage, for_each_strip
 from sen2like.raster.write import RasterFormat, write_layers
 from sen2like.science.encode import count_not_finite, encode
+from sen2like.science.means import block_means
 from sen2like.science.raw_dn import rounded_dn
 from sen2like.science.resample import mask_rows
 
@@ -57,11 +58,14 @@ class _Packager(S2L_Process):
     def process(self, job: Job, image: RowImage, band: str) -> RowImage:
         dn = self._encode(job, image, band)
         job.check()
+        source = job.product.bands[band]
+        with job.record.timer("overviews"):
+            wanted = self.previews.factors(source.output_name, image.resolution, source.native)
+            means = block_means(dn, {*self.settings.fmt.factors(image.geobox), *wanted})
         with job.record.timer("write"):
-            written = self.writer.add_image(job.product.bands[band], dn, image, job.threads)
+            written = self.writer.add_image(source, dn, image, means, job.threads)
         with job.record.timer("previews"):
-            reflectance = job.product.bands[band].kind != THERMAL
-            self.previews.add(written.band, dn, image.resolution, written.native, reflectance)
+            self.previews.add(written.band, dn, image.resolution, written.native, source.kind != THERMAL, means)
         self._written(job, image, band, written)
         return image
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import threading
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from sen2like.grid.mgrs import MGRSTile
 from sen2like.packaging.names import ProductNames
 from sen2like.packaging.output import WrittenFile
 from sen2like.record import ProcessingRecord
+from sen2like.science.means import block_means
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +45,12 @@ _ROWS_AT_ONCE = 256
 _LEAST_WEIGHT = 1e-6
 
 
+def factors(resolution: float, pixels: Iterable[float]) -> list[int]:
+    """Blocks of pixels of `resolution` metres whose means `reduced_to` needs; each but the first is made of the one before."""
+    most = OVERSAMPLING * max(pixels, default=0) / resolution
+    return [factor for factor in OVERVIEWS.get(round(resolution), OVERVIEWS[10]) if factor <= most]
+
+
 def reduced(dn: np.ndarray, resolution: float, pixel: float) -> np.ndarray:
     """`dn` (y, x), uint16, of `resolution` metres on a grid of `pixel` metres with the same upper left corner.
 
@@ -53,15 +60,17 @@ def reduced(dn: np.ndarray, resolution: float, pixel: float) -> np.ndarray:
     return reduced_to(dn, resolution, (pixel,))[0]
 
 
-def reduced_to(dn: np.ndarray, resolution: float, pixels: Sequence[float]) -> list[np.ndarray]:
-    """`reduced` to several pixel sizes, sharing the averages."""
+def reduced_to(
+    dn: np.ndarray, resolution: float, pixels: Sequence[float], means: Mapping[int, np.ndarray] | None = None
+) -> list[np.ndarray]:
+    """`reduced` to several pixel sizes; `means` of blocks of `dn` may hold the first of `factors`."""
     if min(pixels) / resolution < 1 - 1e-9:
         raise ValueError(f"a picture of {min(pixels):g} m cannot be made from pixels of {resolution:g} m")
     averages, last = {1: dn}, 1
-    for factor in OVERVIEWS.get(round(resolution), OVERVIEWS[10]):
-        if factor <= OVERSAMPLING * max(pixels) / resolution:
-            averages[factor] = _block_mean(averages[last], factor // last)
-            last = factor
+    for factor in factors(resolution, pixels):
+        known = (means or {}).get(factor) if last == 1 else None
+        averages[factor] = block_means(averages[last], (factor // last,))[factor // last] if known is None else known
+        last = factor
     out = []
     for pixel in pixels:
         ratio = pixel / resolution
@@ -125,23 +134,42 @@ class Previews:
     """Bands that are no reflectance."""
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
-    def add(self, band: str, dn: np.ndarray, resolution: float, native: bool = False, reflectance: bool = True) -> None:
+    def factors(self, band: str, resolution: float, native: bool = False) -> list[int]:
+        """Sizes of the blocks of pixels whose means :meth:`add` takes of a band."""
+        return factors(resolution, self._pixels(band, resolution, native).values())[:1]
+
+    def add(
+        self,
+        band: str,
+        dn: np.ndarray,
+        resolution: float,
+        native: bool = False,
+        reflectance: bool = True,
+        means: Mapping[int, np.ndarray] | None = None,
+    ) -> None:
         """Keep `band` (output name) for the pictures if one shows it. `dn` (y, x) uint16 is reduced at once and not kept.
 
         Native bands are in no picture but that of a product of one band; in Landsat products their names clash with others.
-        A band that is no `reflectance` is stretched between `PERCENTILES` of its DN.
+        A band that is no `reflectance` is stretched between `PERCENTILES` of its DN. `means`: of :meth:`factors`.
         """
-        if not self.single and (native or band not in NATURAL + INFRARED):
+        pixels = self._pixels(band, resolution, native)
+        if not pixels:
             return
-        pixels = {band: max(QUICKLOOK_PIXEL_M, resolution)}
-        if band in NATURAL:
-            pixels[f"{band} preview"] = max(PREVIEW_PIXEL_M, resolution)
-        pictures = reduced_to(dn, resolution, tuple(pixels.values()))
+        pictures = reduced_to(dn, resolution, tuple(pixels.values()), means)
         with self._lock:
             for (key, pixel), picture in zip(pixels.items(), pictures, strict=True):
                 self._reduced[key] = (picture, pixel)
             if not reflectance:
                 self._other.add(band)
+
+    def _pixels(self, band: str, resolution: float, native: bool) -> dict[str, float]:
+        """Pixel sizes of what is kept of a band, by name."""
+        if not self.single and (native or band not in NATURAL + INFRARED):
+            return {}
+        pixels = {band: max(QUICKLOOK_PIXEL_M, resolution)}
+        if band in NATURAL:
+            pixels[f"{band} preview"] = max(PREVIEW_PIXEL_M, resolution)
+        return pixels
 
     def adopt(self, other: Previews, band: str, native: bool = False) -> None:
         """Take over what `other` keeps of a band whose pixels are the same in both products."""
@@ -219,26 +247,6 @@ class Previews:
         message = f"{', '.join(pictures)} not made: {why}"
         log.warning("%s: %s", names.stem, message)
         record.warn(message)
-
-
-def _block_mean(dn: np.ndarray, factor: int) -> np.ndarray:
-    """Means of factor x factor pixels with data, rounded to nearest, uint16; ceil(n / factor) pixels a side."""
-    rows, columns = (-(-n // factor) for n in dn.shape)
-    out = np.zeros((rows, columns), np.uint16)
-    for start in range(0, rows, _ROWS_AT_ONCE):
-        strip = dn[start * factor : (start + _ROWS_AT_ONCE) * factor]
-        n = -(-strip.shape[0] // factor)
-        whole = np.zeros((n * factor, columns * factor), np.uint16)
-        whole[: strip.shape[0], : strip.shape[1]] = strip
-        total = np.zeros((n, columns), np.uint32)
-        count = np.zeros((n, columns), np.uint16)
-        for y in range(factor):
-            for x in range(factor):
-                part = whole[y::factor, x::factor]
-                total += part
-                count += part != 0
-        out[start : start + n] = (total + count // 2) // np.maximum(count, 1)
-    return out
 
 
 def _triangle(dn: np.ndarray, step: float, shape: tuple[int, int]) -> np.ndarray:

@@ -12,7 +12,7 @@ import os
 import shutil
 import socket
 import threading
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -74,15 +74,20 @@ class ProductWriter:
         except OSError as e:
             raise PackagingError(f"cannot create the output folder {self.folder}: {e.strerror}") from e
 
-    def add_image(self, band: Band, dn: np.ndarray, image: RowImage, threads: int = 1) -> WrittenImage:
-        """Write DN (uint16) of a band on the grid of `image` with the tags that give reflectance, or what else it is, back."""
+    def add_image(
+        self, band: Band, dn: np.ndarray, image: RowImage, means: Mapping[int, np.ndarray] | None = None, threads: int = 1
+    ) -> WrittenImage:
+        """Write DN (uint16) of a band on the grid of `image` with the tags that give reflectance, or what else it is, back.
+
+        `means`: see `write_image`.
+        """
         s = self.settings
         name = self.names.image(band.output_name, image.resolution, band.native, s.fmt.name)
         meaning = quantity(self.product, band, s.gain, s.offset)
         path = self.folder / name
         write_image(
             path, dn, image.geobox, s.fmt, nodata=0, scale=meaning.scale, offset=meaning.offset, unit=meaning.unit,
-            tags=meaning.constants, threads=threads,
+            tags=meaning.constants, means=means, threads=threads,
         )  # fmt: skip
         _to_disk(path)
         written = WrittenImage(

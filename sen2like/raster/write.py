@@ -1,7 +1,7 @@
 """Writing rasters: Cloud Optimized GeoTIFF, plain GeoTIFF, JPEG 2000 (spec 10 section 6).
 
-Arrays are handed to GDAL by address (its MEM driver), so nothing is copied: overviews are built beside them and the file
-is written in one pass. Every file is complete or an error is raised; where it goes (a temporary folder, see
+Arrays are handed to GDAL by address (its MEM driver), so nothing is copied: overviews are made beside them, here or by GDAL,
+and the file is written in one pass. Every file is complete or an error is raised; where it goes (a temporary folder, see
 `sen2like.packaging.writer`) is the caller's business.
 """
 
@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import rasterio
 import rasterio.shutil
+from lxml import etree
 from odc.geo.geobox import GeoBox
 from rasterio.enums import Resampling
 from rasterio.errors import NotGeoreferencedWarning
@@ -53,7 +54,9 @@ class RasterFormat:
         return ".jp2" if self.name == "JPEG2000" else ".TIF"
 
     def factors(self, geobox: GeoBox) -> list[int]:
-        """Overview factors for a raster on that grid."""
+        """Overview factors for a raster on that grid, of a format that has overviews."""
+        if self.name != "COG":
+            return []
         listed = self.overviews.get(round(abs(geobox.resolution.x)), self.overviews[10])
         return [f for f in listed if math.ceil(min(geobox.shape) / f) >= _MIN_OVERVIEW]
 
@@ -69,23 +72,28 @@ def write_image(
     offset: float = 0.0,
     unit: str | None = None,
     tags: Mapping[str, object] | None = None,
+    means: Mapping[int, np.ndarray] | None = None,
     threads: int = 1,
 ) -> None:
     """Write one band (y, x) with its scale and offset tags (value = DN * scale + offset) in the format of images.
 
-    `unit`: of the value. `tags`: more that the file is to tell, by name.
+    `unit`: of the value. `tags`: more that the file is to tell, by name. `means`: of blocks of pixels, by size
+    (`sen2like.science.means`): overviews, if those are to be means and no block sticks out; else GDAL makes them.
     """
     if fmt.name == "JPEG2000":
         _write_jp2(path, data, geobox, fmt, nodata=nodata, scale=scale, offset=offset, unit=unit, tags=tags, threads=threads)
         return
-    options, factors = ({"compress": "LZW"}, []) if fmt.name == "GTIFF" else (_cog_options(fmt, geobox), fmt.factors(geobox))
+    factors = fmt.factors(geobox)
+    fit = all(n % factor == 0 for n in data.shape for factor in factors)  # GDAL stretches overviews over the whole extent
+    at_hand = means is not None and fmt.resampling == "AVERAGE" and fit and means.keys() >= set(factors)
     _write_tiff(
         path,
         data[None],
         geobox,
-        options,
+        {"compress": "LZW"} if fmt.name == "GTIFF" else _cog_options(fmt, geobox),
         factors,
         Resampling[fmt.resampling.lower()],
+        overviews=[means[factor] for factor in factors] if means and at_hand else None,
         nodata=nodata,
         scale=scale,
         offset=offset,
@@ -156,6 +164,7 @@ def _write_tiff(
     factors: list[int],
     resampling: Resampling,
     *,
+    overviews: Sequence[np.ndarray] | None = None,
     nodata: float | None = None,
     scale: float = 1.0,
     offset: float = 0.0,
@@ -165,9 +174,9 @@ def _write_tiff(
     threads: int = 1,
 ) -> None:
     size = data.nbytes * (1 + sum(1 / f**2 for f in factors))
-    with _memory_dataset(data, geobox, threads) as memory:
+    with _memory_dataset(data, geobox, threads, overviews=overviews or ()) as memory:
         _describe(memory, nodata, scale, offset, names, unit, tags)
-        if factors:
+        if factors and overviews is None:
             memory.build_overviews(factors, resampling)
         if size > 3e9:
             options = {**options, "bigtiff": "YES"}
@@ -203,24 +212,26 @@ def _write_jp2(
 
 
 class _memory_dataset:
-    """The array (n, y, x) as a GDAL dataset at its own address; the array must be contiguous and stay alive."""
+    """The array (n, y, x) as a GDAL dataset at its own address, with `overviews` (y, x) if it has but one layer.
 
-    def __init__(self, data: np.ndarray, geobox: GeoBox, threads: int, pam: bool = False):
+    Arrays must stay alive.
+    """
+
+    def __init__(
+        self, data: np.ndarray, geobox: GeoBox, threads: int, overviews: Sequence[np.ndarray] = (), pam: bool = False
+    ):
         self._data = np.ascontiguousarray(data)
+        self._overviews = [np.ascontiguousarray(overview[None]) for overview in overviews]
         self._geobox = geobox
         self._env = rasterio.Env(
             GDAL_NUM_THREADS=str(threads), GDAL_PAM_ENABLED="YES" if pam else "NO", GDAL_MEM_ENABLE_OPEN="YES"
         )
 
     def __enter__(self):
-        n, height, width = self._data.shape
-        name = (
-            f"MEM:::DATAPOINTER={self._data.ctypes.data},PIXELS={width},LINES={height},BANDS={n},"
-            f"DATATYPE={_GDAL_TYPES[self._data.dtype.name]}"
-        )
         self._env.__enter__()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", NotGeoreferencedWarning)
+            name = _with_overviews(self._data, self._overviews) if self._overviews else _address(self._data)
             self._dataset = rasterio.open(name, "r+")
         self._dataset.crs = self._geobox.crs.to_wkt()
         self._dataset.transform = self._geobox.affine
@@ -229,6 +240,25 @@ class _memory_dataset:
     def __exit__(self, *exc):
         self._dataset.close()
         self._env.__exit__(*exc)
+
+
+def _address(data: np.ndarray) -> str:
+    """An array (n, y, x) as a file name of GDAL."""
+    n, height, width = data.shape
+    kind = _GDAL_TYPES[data.dtype.name]
+    return f"MEM:::DATAPOINTER={data.ctypes.data},PIXELS={width},LINES={height},BANDS={n},DATATYPE={kind}"
+
+
+def _with_overviews(data: np.ndarray, overviews: Sequence[np.ndarray]) -> str:
+    """A virtual dataset of arrays in memory: an array of one layer and its overviews."""
+    _, height, width = data.shape
+    root = etree.Element("VRTDataset", rasterXSize=str(width), rasterYSize=str(height))
+    band = etree.SubElement(root, "VRTRasterBand", dataType=_GDAL_TYPES[data.dtype.name], band="1")
+    for kind, array in (("SimpleSource", data), *(("Overview", overview) for overview in overviews)):
+        source = etree.SubElement(band, kind)
+        etree.SubElement(source, "SourceFilename", relativeToVRT="0", shared="0").text = _address(array)
+        etree.SubElement(source, "SourceBand").text = "1"
+    return etree.tostring(root, encoding="unicode")
 
 
 def _describe(

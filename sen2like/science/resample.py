@@ -20,6 +20,8 @@ import numpy as np
 from numpy.typing import DTypeLike
 from scipy import ndimage
 
+from sen2like.science.means import block_sums
+
 Shape = tuple[int, int]
 
 GAUSSIAN_REACH = 4.0
@@ -291,12 +293,7 @@ def _matrix_strips(n_out: int) -> Iterator[slice]:
 
 def _block_means(dn: np.ndarray, block: int) -> np.ndarray:
     """Means of block x block pixels, rounded half up in whole numbers; missing pixels count as zeros."""
-    shape = [-(-n // block) for n in dn.shape]
-    total: np.ndarray = np.zeros(shape, np.uint64 if block > 256 else np.uint32)
-    for y in range(block):
-        for x in range(block):
-            part = dn[y::block, x::block]
-            total[: part.shape[0], : part.shape[1]] += part
+    total = block_sums(dn, block)
     # floor(mean + 1/2) = (sum + n/2) div n, also for odd n
     total += block * block // 2
     total //= block * block

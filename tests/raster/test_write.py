@@ -11,6 +11,7 @@ import rasterio
 from sen2like.errors import PackagingError
 from sen2like.grid.mgrs import tile
 from sen2like.raster.write import RasterFormat, write_image, write_layers, write_mask
+from sen2like.science.means import block_means
 
 GEOBOX = tile("31TFJ").geobox(100)
 
@@ -67,6 +68,38 @@ def test_overviews_leave_no_data_out(tmp_path):
     write_image(path, dn, GEOBOX, RasterFormat(), nodata=0)
     with rasterio.open(path, overview_level=0) as src:
         assert (src.read(1) == 2000).all()
+
+
+def _contents(path):
+    with rasterio.open(path) as src:
+        tags = src.tags(), src.tags(ns="IMAGE_STRUCTURE"), src.scales, src.offsets, src.units, src.profile
+        pixels = [src.read(1)]
+        factors = src.overviews(1)
+    for level in range(len(factors)):
+        with rasterio.open(path, overview_level=level) as src:
+            pixels.append(src.read(1))
+    return tags, factors, pixels
+
+
+@pytest.mark.parametrize("name", ["COG", "GTIFF", "JPEG2000"])
+@pytest.mark.parametrize("resampling", ["AVERAGE", "NEAREST"])
+@pytest.mark.parametrize("resolution", [152.5, 100])
+def test_means_at_hand_give_the_file_that_gdal_would_make(tmp_path, name, resampling, resolution):
+    """At 152.5 m blocks of all sizes fit (720 pixels), at 100 m they do not."""
+    geobox, fmt = tile("31TFJ").geobox(resolution), RasterFormat(name, resampling=resampling)
+    dn = np.random.default_rng(6).integers(0, 5000, geobox.shape).astype(np.uint16)
+    dn[:300, :200] = 0
+    tags = {"nodata": 0, "scale": 1e-4, "offset": -0.1, "unit": "W", "tags": {"K1": 774.9}}
+    made = {}
+    for what, means in (("ours", block_means(dn, fmt.factors(geobox))), ("gdal", None)):
+        made[what] = tmp_path / f"{what}{fmt.extension}"
+        write_image(made[what], dn, geobox, fmt, means=means, threads=2, **tags)
+    (tags, factors, pixels), (tags_gdal, factors_gdal, pixels_gdal) = (_contents(path) for path in made.values())
+    assert (tags, factors) == (tags_gdal, factors_gdal)
+    if name != "JPEG2000":  # which has smaller sizes inside
+        assert len(pixels) == (5 if name == "COG" else 1)
+    for ours, gdal in zip(pixels, pixels_gdal, strict=True):
+        np.testing.assert_array_equal(ours, gdal)
 
 
 def test_tiny_raster_is_a_valid_cog(tmp_path):
