@@ -9,7 +9,7 @@ from sen2like.data import roy_coefficients
 from sen2like.errors import BlockError
 from sen2like.raster.image import Kernel, RowImage
 from sen2like.science import brdf
-from sen2like.science.resample import CoarseField
+from sen2like.science.coarse_field import CoarseField
 
 
 class S2L_Nbar(PixelwiseProcess):

@@ -19,7 +19,9 @@ from fractions import Fraction
 import cv2
 import numpy as np
 
-from sen2like.science.resample import CoarseField, Shape, mask_rows, to_resolution
+from sen2like.science.coarse_field import CoarseField
+from sen2like.science.resample import Shape, mask_rows, to_resolution
+from sen2like.science.scratch import Scratch
 
 PAST_GAIN = 10000.0
 """Usual DN per unit of reflectance of past products."""
@@ -33,6 +35,10 @@ LARGEST_COMPOSITION = 7
 """Products that fit the bits 1 to 7 of a byte."""
 CHECK_STRIP_ROWS = 16
 """Rows of the Landsat grid that the auto-check looks at together."""
+
+
+ROW_GAP = 16
+"""Values between the rows of intermediate results."""
 
 
 class Detail:
@@ -62,9 +68,11 @@ class Detail:
         self._dn = dn
         self._valid = valid
         self._protect = protect
-        self._gain = np.float32(gain)
-        limit = max(LIMIT, LEAST_LIMIT + offset / gain)
-        self._low = CoarseField.cells(np.clip(_reflectance(low, self._gain), -limit, limit), self.shape)
+        self._gain = gain
+        limit = max(LIMIT, LEAST_LIMIT + offset / gain) * gain
+        if low.max() > limit:
+            low = np.minimum(low, low.dtype.type(limit) if limit == round(limit) else np.float32(limit))
+        self._low = CoarseField.cells(low, self.shape, 1 / gain)
 
     @classmethod
     def of_band(
@@ -80,31 +88,32 @@ class Detail:
         """The detail of a band of `resolution` (metres, 10 or 20); see `low_pass`."""
         return cls(dn, low_pass(dn, resolution, landsat_resolution, pool), valid, gain=gain, offset=offset)
 
-    def rows(self, start: int, stop: int) -> np.ndarray:
-        """Rows [start, stop) of F - H, reflectance float32; 0 without data and beside pixels without data."""
-        detail = _reflectance(self._dn[start:stop], self._gain)
-        detail -= self._low.rows(start, stop)
+    def rows(self, start: int, stop: int, out: np.ndarray | None = None) -> np.ndarray:
+        """Rows [start, stop) of F - H, reflectance float32, also in `out`; 0 without data and beside pixels without data."""
+        out = self._low.rows(start, stop, out)
+        cv2.addWeighted(self._dn[start:stop], 1 / self._gain, out, -1, 0, dst=out, dtype=cv2.CV_32F)
         first, last = max(0, start - 1), min(self.shape[0], stop + 1)
         around = self._dn[first:last]
         if around.size and around.min() == 0:
-            missing = (around == 0).view(np.uint8)
+            known = (around != 0).view(np.uint8)
             if self._protect:
-                missing = cv2.dilate(missing, np.ones((3, 3), np.uint8))
-            detail[missing[start - first : stop - first] != 0] = 0
-        return detail
+                known = cv2.erode(known, np.ones((3, 3), np.uint8))
+            cv2.multiply(out, known[start - first : stop - first], dst=out, dtype=cv2.CV_32F)
+        return out
 
-    def usable(self, start: int, stop: int) -> np.ndarray:
-        """Rows [start, stop) of where the product is clear and the band has data, bool.
+    def usable(self, start: int, stop: int) -> np.ndarray | None:
+        """Rows [start, stop) of where the product is clear and the band has data, uint8 (1, else 0); None: everywhere.
 
         The reference goes by the mask alone; where that calls a pixel without data clear, its fused image is black.
         """
         dn = self._dn[start:stop]
+        known = None if dn.size and dn.min() else (dn != 0).view(np.uint8)
         if self._valid is None:
-            return dn != 0
-        usable = mask_rows(self._valid, self.shape, start, stop) != 0
-        if dn.size and dn.min() == 0:
-            usable &= dn != 0
-        return usable
+            return known
+        clear = mask_rows(self._valid, self.shape, start, stop)
+        if known is not None:
+            return (clear != 0).view(np.uint8) & known
+        return None if clear.all() else (clear != 0).view(np.uint8)
 
 
 def low_pass(dn: np.ndarray, resolution: float, landsat_resolution: float = 30.0, pool: Executor | None = None) -> np.ndarray:
@@ -129,29 +138,6 @@ def extrapolation(first: date, second: date, target: date) -> float:
     if t1 == t2:
         raise ValueError(f"both past products are of {first:%Y-%m-%d}: there is no trend between them, use composite")
     return (t - t1) / (t2 - t1)
-
-
-def composite_weights(usable: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """Weights, float32 of the masks' shape, of products in time order: 1 for the newest usable one, 0 for the others."""
-    weights: list[np.ndarray] = []
-    free: np.ndarray | None = None
-    for mask in reversed(usable):
-        mask = mask != 0
-        weights.append((mask if free is None else mask & free).astype(np.float32))
-        free = ~mask if free is None else free & ~mask
-    return weights[::-1]
-
-
-def predict_weights(usable: Sequence[np.ndarray], w: float) -> list[np.ndarray]:
-    """Weights of exactly two products, the older first: (1 - w, w) where both are usable, else 1 for the usable one."""
-    if len(usable) != 2:
-        raise ValueError(f"predict takes two past products, not {len(usable)}: give it the last two, or use composite")
-    older, newer = (mask != 0 for mask in usable)
-    both = older & newer
-    weights = [mask.astype(np.float32) for mask in (older, newer)]
-    weights[0][both] = 1 - w
-    weights[1][both] = w
-    return weights
 
 
 def composition(usable: Sequence[np.ndarray]) -> np.ndarray:
@@ -197,32 +183,75 @@ class Fusion:
         self.w = w
         self.nodata = nodata
         known = np.isfinite(landsat)
-        self._data = data
-        self._known = None if known.all() else known.view(np.uint8)
-        self._landsat = CoarseField.cells(
-            np.where(known, np.clip(landsat, -LIMIT, LIMIT), 0).astype(np.float32, copy=False), self.shape
-        )
+        self._masks = [mask for mask in (data, known.view(np.uint8)) if not mask.all()]
+        self._scratch = Scratch()
+        limited = np.clip(landsat, -LIMIT, LIMIT, dtype=np.float32)
+        if not known.all():
+            limited[~known] = 0
+        self._landsat = CoarseField.cells(limited, self.shape)
 
     def rows(self, start: int, stop: int) -> np.ndarray:
         """Rows [start, stop) of the fused band, float32, not clipped."""
         fused = self._landsat.rows(start, stop)
-        usable = [detail.usable(start, stop) for detail in self.details]
-        weights = composite_weights(usable) if self.w is None else predict_weights(usable, self.w)
-        for detail, weight in zip(self.details, weights, strict=True):
-            if weight.any():
-                part = detail.rows(start, stop)
-                part *= weight
-                fused += part
-        for mask in (self._data, self._known):
-            if mask is not None:
-                present = mask_rows(mask, self.shape, start, stop)
-                if present.size and present.min() == 0:
-                    fused[present == 0] = self.nodata
+        detail = self._composite(start, stop) if self.w is None else self._predict(start, stop, self.w)
+        if detail is not None:
+            cv2.add(fused, detail, dst=fused)
+        for mask in self._masks:
+            present = mask_rows(mask, self.shape, start, stop)
+            if present.size and present.min() == 0:
+                fused[present == 0] = self.nodata
         return fused
 
     def composition(self, start: int, stop: int) -> np.ndarray:
         """Rows [start, stop) of the QA image: which products the pixels could draw on."""
-        return composition([detail.usable(start, stop) for detail in self.details])
+        shape = stop - start, self.shape[1]
+        usable = (detail.usable(start, stop) for detail in self.details)
+        return composition([np.ones(shape, np.uint8) if mask is None else mask for mask in usable])
+
+    def _composite(self, start: int, stop: int) -> np.ndarray | None:
+        """The detail of the newest usable product of each pixel, 0 where there is none; None: there is none at all."""
+        # oldest first, but nothing is seen of those before one that is usable everywhere
+        layers: list[tuple[Detail, np.ndarray | None]] = []
+        for detail in reversed(self.details):
+            usable = detail.usable(start, stop)
+            if usable is None or usable.any():
+                layers.insert(0, (detail, usable))
+            if usable is None:
+                break
+        total = None
+        for detail, usable in layers:
+            if total is None:
+                total = self._rows_of(detail, "total", start, stop)
+                _keep(total, usable)
+            elif usable is not None:
+                cv2.copyTo(self._rows_of(detail, "detail", start, stop), usable, dst=total)
+        return total
+
+    def _predict(self, start: int, stop: int, w: float) -> np.ndarray | None:
+        """(1 - w) times the detail of the older product and w times that of the newer; where only one is usable, its detail."""
+        older, newer = (detail.usable(start, stop) for detail in self.details)
+        total, detail = (self._rows_of(d, name, start, stop) for d, name in zip(self.details, ("total", "detail"), strict=True))
+        if older is None and newer is None:
+            return np.asarray(cv2.addWeighted(total, 1 - w, detail, w, 0, dst=total))
+        older, newer = (np.ones(total.shape, np.uint8) if mask is None else mask for mask in (older, newer))
+        both = cv2.addWeighted(total, 1 - w, detail, w, 0, dst=self._strip("both", start, stop))
+        cv2.copyTo(detail, newer, dst=total)
+        cv2.copyTo(both, older & newer, dst=total)
+        _keep(total, older | newer)
+        return total
+
+    def _rows_of(self, detail: Detail, name: str, start: int, stop: int) -> np.ndarray:
+        return detail.rows(start, stop, self._strip(name, start, stop))
+
+    def _strip(self, name: str, start: int, stop: int) -> np.ndarray:
+        """An array for those rows. Not contiguous: OpenCV then goes row by row, and the last bit does not depend on the strip."""
+        return self._scratch.array(name, (stop - start, self.shape[1] + ROW_GAP))[:, : self.shape[1]]
+
+
+def _keep(values: np.ndarray, mask: np.ndarray | None) -> None:
+    """Make `values` 0 where `mask` is."""
+    if mask is not None and not mask.all():
+        cv2.multiply(values, mask, dst=values, dtype=cv2.CV_32F)
 
 
 @dataclass(frozen=True)
@@ -313,7 +342,3 @@ def area_mean(values: np.ndarray, shape: Shape) -> np.ndarray:
 def _area_mean(values: np.ndarray, shape: Shape) -> np.ndarray:
     values = np.ascontiguousarray(values, np.float32)
     return np.asarray(cv2.resize(values, (shape[1], shape[0]), interpolation=cv2.INTER_AREA)).reshape(shape)
-
-
-def _reflectance(dn: np.ndarray, gain: np.float32) -> np.ndarray:
-    return np.divide(dn, gain, dtype=np.float32)

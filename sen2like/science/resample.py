@@ -3,16 +3,14 @@
 Everywhere the whole input is stretched over the whole output: output pixel i of n_out lies at input position
 (i + 0.5) n_in / n_out - 0.5, and beyond the edge pixels are mirrored about the centre of the edge pixel
 (d c b | a b c d | c b a). Spec 09 section 2.4 (`enlarge`), 05 section 3 item 4 (`to_resolution`), 10 section 5
-(`mask_rows`). `CoarseField` gives strips of rows of an enlarged grid of angles or coefficients.
+(`mask_rows`). `sen2like.science.coarse_field` gives strips of rows of an enlarged field.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import Executor
-from dataclasses import dataclass
 from functools import lru_cache
-from itertools import pairwise
 from typing import Literal
 
 import cv2
@@ -21,6 +19,7 @@ from numpy.typing import DTypeLike
 from scipy import ndimage
 
 from sen2like.science.means import block_sums
+from sen2like.science.scratch import Scratch
 
 Shape = tuple[int, int]
 
@@ -28,8 +27,10 @@ GAUSSIAN_REACH = 4.0
 """The smoothing before a reduction ends at this many sigma."""
 SPLINE_REACH = 24
 """Pixels after which the cubic spline prefilter has forgotten an edge: its pole to this power is 2e-14."""
-MATRIX_BLOCK = 128
+MATRIX_BLOCK = 64
 """Outputs of one axis that `to_resolution` computes with one matrix."""
+LARGEST_REPEAT = 8
+"""Mask pixels are repeated by OpenCV up to so many times; beyond, its positions may be a rounding error off."""
 WORK_BYTES = 1 << 24
 """float64 held by one strip of `enlarge` and `to_resolution`."""
 
@@ -41,7 +42,7 @@ def enlarge(values: np.ndarray, shape: Shape, order: int = 1, dtype: DTypeLike =
     The result stays within the range of the input. NaN spreads to every pixel whose stencil touches it, and with order
     3 through whole strips: fill it first. `ValueError`: empty or not two-dimensional input, unknown order.
     """
-    _check(values, shape)
+    check_image(values, shape)
     if order not in (0, 1, 3):
         raise ValueError(f"interpolation order {order} is unknown; known are 0, 1 and 3")
     if order == 0 and np.issubdtype(values.dtype, np.integer):
@@ -69,18 +70,21 @@ def to_resolution(dn: np.ndarray, res_in: float, res_out: float, pool: Executor 
     whole = block >= 1 and abs(ratio - block) < 1e-6
     rows, columns = dn.shape if dn.ndim == 2 else (0, 0)
     shape = (-(-rows // block), -(-columns // block)) if whole else (round(rows / ratio), round(columns / ratio))
-    _check(dn, shape)
+    check_image(dn, shape)
     dn = _as_uint16(dn)
     if whole and block == 1:
         return dn.copy()
     out = np.empty(shape, np.uint16)
     low, high = (0, 0) if whole else (int(dn.min()), int(dn.max()))
+    scratch = Scratch()
 
     def one(strip: slice) -> None:
         if whole:
             out[strip] = _block_means(dn[strip.start * block : strip.stop * block], block)
         else:
-            out[strip] = np.rint(np.clip(_spline_rows(dn, shape, strip), low, high))
+            rows = _spline_rows(dn, shape, strip, scratch)
+            np.clip(rows, low, high, out=rows)
+            np.rint(rows, out=out[strip], casting="unsafe")
 
     strips = _work_strips(dn.shape, shape) if whole else _matrix_strips(shape[0])
     if pool is None:
@@ -101,11 +105,18 @@ def mask_rows(
     ``nearest`` takes that pixel too, ``reference`` gives 0 as soon as any pixel within reach of the Gaussian around it
     is 0. A mask of that shape already is returned as a view; do not write into it.
     """
-    _check(mask, shape)
+    check_image(mask, shape)
     if rule_60m not in ("reference", "nearest"):
         raise ValueError(f"mask rule {rule_60m!r} is unknown; known are reference and nearest")
     if mask.shape == tuple(shape):
         return mask[start:stop]
+    times = [n_out // n_in for n_in, n_out in zip(mask.shape, shape, strict=True)]
+    if all(n_in * k == n_out and 1 <= k <= LARGEST_REPEAT for n_in, n_out, k in zip(mask.shape, shape, times, strict=True)):
+        first = start // times[0]
+        block = mask[first : -(-stop // times[0])]
+        size = (shape[1], len(block) * times[0])
+        repeated = cv2.resize(block, size, interpolation=cv2.INTER_NEAREST) if block.size else block
+        return np.asarray(repeated)[start - first * times[0] :][: stop - start]
     rows = _nearest(mask.shape[0], shape[0])[start:stop]
     columns = _nearest(mask.shape[1], shape[1])
     reach = [_reach(n_in, n_out) if rule_60m == "reference" else 0 for n_in, n_out in zip(mask.shape, shape, strict=True)]
@@ -119,119 +130,13 @@ def mask_rows(
     return np.take(np.take(block[used], columns, axis=1), again, axis=0)
 
 
-class CoarseField:
-    """An array (y, x) seen as rows of the larger grid of `shape` it covers, interpolated bilinearly strip by strip.
-
-    ``positions="cells"``: stretched over the whole grid as by `enlarge` of order 1. ``positions="nodes"``: values stand
-    at the corner points of a mesh whose first node is the upper-left corner of the grid and whose nodes are `step`
-    output pixels apart (a number, or (rows, columns)): Sentinel-2 angles have 5000 m / pixel size. The mesh must reach
-    the centres of the last pixels.
-
-    NaN spreads to the pixels whose stencil touches it. `ValueError`: empty input, unknown positions, no `step` for
-    nodes, mesh too small.
-    """
-
-    def __init__(
-        self,
-        values: np.ndarray,
-        shape: Shape,
-        positions: Literal["cells", "nodes"] = "cells",
-        step: float | tuple[float, float] | None = None,
-    ):
-        _check(values, shape)
-        self.shape = shape
-        if positions == "cells":
-            if step is not None:
-                raise ValueError("a step is for nodes only; cells are stretched over the grid")
-            sigma = _sigmas(values.shape, shape)
-            if any(sigma):
-                values = ndimage.gaussian_filter(values.astype(np.float64), sigma, mode="mirror", truncate=GAUSSIAN_REACH)
-            self._rows, self._columns = (_stretched(*sizes) for sizes in zip(values.shape, shape, strict=True))
-        elif positions == "nodes":
-            self._rows, self._columns = (_at_nodes(*sizes) for sizes in zip(values.shape, shape, _pair(step), strict=True))
-        else:
-            raise ValueError(f"positions {positions!r} are unknown; known are cells and nodes")
-        self._values = np.asarray(values, np.float32)
-
-    @classmethod
-    def cells(cls, values: np.ndarray, shape: Shape) -> CoarseField:
-        """Values stretched over the grid."""
-        return cls(values, shape, "cells")
-
-    @classmethod
-    def at_nodes(cls, values: np.ndarray, shape: Shape, step: float | tuple[float, float]) -> CoarseField:
-        """Values at nodes `step` output pixels apart, from the upper-left corner of the grid on."""
-        return cls(values, shape, "nodes", step)
-
-    def rows(self, start: int, stop: int, out: np.ndarray | None = None) -> np.ndarray:
-        """float32 (stop - start, columns) of the enlarged field, in an array of its own or in `out`."""
-        low, high = self._rows.low[start:stop], self._rows.high[start:stop]
-        out = np.empty((len(low), self.shape[1]), np.float32) if out is None else out
-        if not len(low):
-            return out
-        first = min(low.min(), high.min())
-        across = self._across(slice(first, max(low.max(), high.max()) + 1))
-        weight = self._rows.weight[start:stop, None]
-        # rows between the same two rows of the field are done at once
-        ends = (np.flatnonzero((np.diff(low) != 0) | (np.diff(high) != 0)) + 1).tolist()
-        for begin, end in pairwise([0, *ends, len(low)]):
-            above, below = across[low[begin] - first], across[high[begin] - first]
-            np.multiply(weight[begin:end], below - above, out=out[begin:end])
-            out[begin:end] += above
-        return out
-
-    def _across(self, rows: slice) -> np.ndarray:
-        """Rows of the field with their columns interpolated."""
-        values, columns = self._values[rows], self._columns
-        left = np.take(values, columns.low, axis=1)
-        right = np.take(values, columns.high, axis=1)
-        right -= left
-        right *= columns.weight
-        right += left
-        return right
-
-
-@dataclass(frozen=True)
-class _Axis:
-    """Where output pixels fall between two input pixels: low * (1 - weight) + high * weight."""
-
-    low: np.ndarray
-    high: np.ndarray
-    weight: np.ndarray
-    """float32"""
-
-
-def _stretched(n_in: int, n_out: int) -> _Axis:
-    u = (np.arange(n_out) + 0.5) * n_in / n_out - 0.5
-    below = np.floor(u).astype(np.intp)
-    low, high = (np.abs(index) for index in (below, below + 1))
-    low, high = (np.maximum(np.minimum(index, 2 * (n_in - 1) - index), 0) for index in (low, high))
-    return _Axis(low, high, (u - below).astype(np.float32))
-
-
-def _at_nodes(n_in: int, n_out: int, step: float) -> _Axis:
-    if (n_in - 1) * step < n_out - 0.5 - 1e-6:
-        raise ValueError(f"{n_in} nodes {step:g} pixels apart do not cover {n_out} pixels")
-    u = np.minimum((np.arange(n_out) + 0.5) / step, n_in - 1)
-    low = np.floor(u).astype(np.intp)
-    return _Axis(low, np.minimum(low + 1, n_in - 1), (u - low).astype(np.float32))
-
-
-def _pair(step: float | tuple[float, float] | None) -> tuple[float, float]:
-    if step is None:
-        raise ValueError("nodes need a step: the distance between them in pixels")
-    pair = step if isinstance(step, tuple) else (step, step)
-    if min(pair) <= 0:
-        raise ValueError(f"the step of nodes must be above 0 pixels, not {step}")
-    return pair
-
-
 def _nearest(n_in: int, n_out: int) -> np.ndarray:
     """floor((i + 0.5) n_in / n_out) for every output pixel i, free of rounding."""
     return (2 * np.arange(n_out) + 1) * n_in // (2 * n_out)
 
 
-def _sigmas(shape_in: Shape, shape_out: Shape) -> list[float]:
+def smoothing(shape_in: Shape, shape_out: Shape) -> list[float]:
+    """Sigma, per side, of the Gaussian that goes before a reduction; 0 for sides that do not get smaller."""
     return [max(0.0, (n_in / n_out - 1) / 2) for n_in, n_out in zip(shape_in, shape_out, strict=True)]
 
 
@@ -247,7 +152,7 @@ def _enlarged_rows(values: np.ndarray, shape: Shape, rows: slice, order: int, li
     first = max(0, int((rows.start + 0.5) * scale[0] - 0.5) - halo)
     last = min(values.shape[0], int((rows.stop - 0.5) * scale[0] - 0.5) + halo + 1)
     part = values[first:last].astype(np.float64)
-    sigma = _sigmas(values.shape, shape)
+    sigma = smoothing(values.shape, shape)
     if any(sigma):
         part = ndimage.gaussian_filter(part, sigma, mode="mirror", truncate=GAUSSIAN_REACH)
     offset = [(rows.start + 0.5) * scale[0] - 0.5 - first, 0.5 * scale[1] - 0.5]
@@ -256,14 +161,17 @@ def _enlarged_rows(values: np.ndarray, shape: Shape, rows: slice, order: int, li
     return result if limits is None else np.clip(result, *limits, out=result)
 
 
-def _spline_rows(values: np.ndarray, shape: Shape, rows: slice) -> np.ndarray:
+def _spline_rows(values: np.ndarray, shape: Shape, rows: slice, scratch: Scratch) -> np.ndarray:
     """As `_enlarged_rows` of order 3, without limits: smoothing, prefilter and spline as one matrix per axis and block.
 
     A product of matrices takes a fifth of the time of the recursive filters.
     """
-    first, across = _spline_matrix(values.shape[0], shape[0], rows.start, rows.stop)
-    part = across @ values[first : first + across.shape[1]].astype(np.float64)
-    out = np.empty((rows.stop - rows.start, shape[1]))
+    first, down = _spline_matrix(values.shape[0], shape[0], rows.start, rows.stop)
+    needed = values[first : first + down.shape[1]]
+    source = scratch.array("source", needed.shape, np.float64)
+    np.copyto(source, needed)
+    part = np.matmul(down, source, out=scratch.array("part", (len(down), values.shape[1]), np.float64))
+    out = scratch.array("rows", (len(down), shape[1]), np.float64)
     for columns in _matrix_strips(shape[1]):
         left, along = _spline_matrix(values.shape[1], shape[1], columns.start, columns.stop)
         np.matmul(part[:, left : left + along.shape[1]], along.T, out=out[:, columns])
@@ -323,7 +231,8 @@ def _range(values: np.ndarray) -> tuple[float, float] | None:
     return None if np.isnan(low) else (float(low), float(high))
 
 
-def _check(values: np.ndarray, shape: Shape) -> None:
+def check_image(values: np.ndarray, shape: Shape) -> None:
+    """`ValueError`: `values` is no image, or has no pixels, or cannot be brought to `shape`."""
     if values.ndim != 2 or values.size == 0:
         raise ValueError(f"an image of rows and columns is needed, not an array of shape {values.shape}")
     if len(shape) != 2 or min(shape) < 1:

@@ -12,7 +12,7 @@ import weakref
 
 import numpy as np
 
-from sen2like.science.resample import CoarseField
+from sen2like.science.coarse_field import CoarseField
 
 
 class Warp:

@@ -141,12 +141,10 @@ def example():
     return landsat, data, [Detail.of_band(d, 10, valid=v) for d, v in zip(EXAMPLE_DN, valid, strict=True)]
 
 
-def weighted(fused):
-    """(F, H) that went into the fused image."""
-    usable = [d.usable(0, 12) for d in fused.details]
-    weights = fusion.composite_weights(usable) if fused.w is None else fusion.predict_weights(usable, fused.w)
-    f = sum(c * (dn / 10000) for c, dn in zip(weights, EXAMPLE_DN, strict=True))
-    return f, f - sum(c * d.rows(0, 12) for c, d in zip(weights, fused.details, strict=True))
+def low_image(fused, f):
+    """Row 2 of H, where that of F is `f`: what was added to Landsat is F - H."""
+    landsat = enlarge(np.repeat(np.array([[0.15, 0.15, 0.25, 0.25]], np.float32), 4, axis=0), (12, 12))
+    return f - (fused.rows(0, 12)[2] - landsat[2])
 
 
 COMPOSITE = [0.146667, 0.15, 0.146667, 0.143333, 0.14, 0.196667, 0.223333, *[0.25] * 5]
@@ -161,10 +159,9 @@ def test_composition_of_the_example(example):
 
 def test_composite_of_the_example(example):
     fused = Fusion(*example)
-    f, h = weighted(fused)
-    np.testing.assert_allclose(f[2], [0.35] * 5 + [0.38] * 5 + [0.40] * 2, atol=2e-6)
+    h = low_image(fused, np.array([0.35] * 5 + [0.38] * 5 + [0.40] * 2))
     expected = [0.353333, 0.35, 0.353333, 0.356667, 0.36, 0.366667, 0.373333, 0.38, 0.38, 0.38, 0.4, 0.4]
-    np.testing.assert_allclose(h[2], expected, atol=2e-6)
+    np.testing.assert_allclose(h, expected, atol=2e-6)
     out = fused.rows(0, 12)
     assert out.dtype == np.float32
     np.testing.assert_allclose(out[2], COMPOSITE, atol=2e-6)
@@ -175,10 +172,9 @@ def test_composite_of_the_example(example):
 def test_prediction_of_the_example(example):
     fused = Fusion(*example, w=fusion.extrapolation(FIRST, SECOND, TARGET))
     assert fused.w == pytest.approx(1.4, abs=1e-9)
-    f, h = weighted(fused)
-    np.testing.assert_allclose(f[2], [0.35, 0.35, 0.37, 0.37, 0.37, *[0.372] * 5, 0.4, 0.4], atol=2e-6)
+    h = low_image(fused, np.array([0.35, 0.35, 0.37, 0.37, 0.37, *[0.372] * 5, 0.4, 0.4]))
     expected = [0.353333, 0.35, 0.370227, 0.370453, 0.37068, 0.37112, 0.37156, 0.372, 0.372, 0.372, 0.4, 0.4]
-    np.testing.assert_allclose(h[2], expected, atol=2e-6)
+    np.testing.assert_allclose(h, expected, atol=2e-6)
     out = fused.rows(0, 12)
     expected = [0.146667, 0.15, 0.149773, 0.149547, 0.14932, 0.184213, 0.217107, *[0.25] * 5]
     np.testing.assert_allclose(out[2], expected, atol=2e-6)
@@ -221,22 +217,31 @@ def test_two_products_of_one_date_have_no_trend():
         fusion.extrapolation(FIRST, FIRST, TARGET)
 
 
+LEVELS = (0.1, 0.2, 0.4, 0.8)
+
+
+def fusion_of(usable, w=None):
+    """Fusion of a black Landsat image with products that differ from their low-pass image by `LEVELS`; all rows are alike."""
+    dark = np.zeros((2, 2), np.uint16)
+    details = [
+        Detail(np.full((6, 6), 10000 * level, np.uint16), dark, np.repeat(np.array([mask], np.uint8), 6, axis=0))
+        for level, mask in zip(LEVELS, usable, strict=False)
+    ]
+    return Fusion(dark.astype(np.float32), np.ones((2, 2), np.uint8), details, w)
+
+
 @given(st.lists(masks, min_size=1, max_size=4))
 def test_composite_takes_the_newest_usable_product(usable):
-    weights = np.array(fusion.composite_weights([np.array([m]) for m in usable]))[:, 0]
-    assert weights.dtype == np.float32
-    for pixel in range(6):
-        newest = max((k for k, m in enumerate(usable) if m[pixel]), default=None)
-        assert [k for k in range(len(usable)) if weights[k, pixel]] == ([] if newest is None else [newest])
-        assert weights[:, pixel].sum() == (newest is not None)
+    newest = [max((k for k, m in enumerate(usable) if m[pixel]), default=None) for pixel in range(6)]
+    expected = [0 if k is None else LEVELS[k] for k in newest]
+    np.testing.assert_allclose(fusion_of(usable).rows(0, 6), [expected] * 6, atol=1e-6)
 
 
 @given(masks, masks, st.floats(-3, 6))
-def test_predict_weights_sum_to_one_or_zero(older, newer, w):
-    first, second = fusion.predict_weights([np.array(older), np.array(newer)], w)
-    for a, b, c1, c2 in zip(older, newer, first, second, strict=True):
-        assert (c1, c2) == pytest.approx({(1, 1): (1 - w, w), (0, 1): (0, 1), (1, 0): (1, 0), (0, 0): (0, 0)}[a, b], rel=1e-6)
-        assert c1 + c2 == pytest.approx(float(a or b), abs=2e-6)
+def test_predict_extrapolates_what_both_products_show(older, newer, w):
+    values = {(1, 1): (1 - w) * 0.1 + w * 0.2, (0, 1): 0.2, (1, 0): 0.1, (0, 0): 0}
+    expected = [values[pair] for pair in zip(older, newer, strict=True)]
+    np.testing.assert_allclose(fusion_of([older, newer], w).rows(0, 6), [expected] * 6, atol=1e-6)
 
 
 def test_compositions_of_more_products_than_bits_are_refused():
@@ -432,11 +437,6 @@ def test_fusion_refuses_what_does_not_fit(landsat, sides, w, words):
     details = [Detail.of_band(scene((n, n), 1), 10) for n in sides]
     with pytest.raises(ValueError, match=words):
         Fusion(np.zeros((landsat, landsat), np.float32), np.ones((landsat, landsat), np.uint8), details, w)
-
-
-def test_predict_weights_of_three_products_are_refused():
-    with pytest.raises(ValueError, match="last two"):
-        fusion.predict_weights([np.ones(1)] * 3, 1.4)
 
 
 def test_check_refuses_shapes_that_do_not_fit():

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from sen2like.science import resample
-from sen2like.science.resample import CoarseField, enlarge, mask_rows, to_resolution
+from sen2like.science.coarse_field import CoarseField
+from sen2like.science.resample import enlarge, mask_rows, to_resolution
 
 RAMP = np.arange(1000, 1120, 10, dtype=np.uint16)
 STEP = np.array([2000] * 5 + [3000] * 7, np.uint16)

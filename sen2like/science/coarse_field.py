@@ -1,0 +1,222 @@
+"""Fields known on a coarse grid, angles or low-pass images, given as rows of a larger grid over the same ground.
+
+Positions and the rule at the edge are those of `sen2like.science.resample`, interpolation is bilinear.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import pairwise
+from typing import Literal
+
+import cv2
+import numpy as np
+from scipy import ndimage
+
+from sen2like.science.resample import GAUSSIAN_REACH, Shape, check_image, smoothing
+from sen2like.science.scratch import Scratch
+
+LARGEST_PERIOD = 8
+"""Enlargement by p / q is done phase by phase up to this p."""
+
+
+class CoarseField:
+    """An array (y, x) seen as rows of the larger grid of `shape` it covers, interpolated bilinearly strip by strip.
+
+    ``positions="cells"``: stretched over the whole grid as by `enlarge` of order 1. ``positions="nodes"``: values stand
+    at the corner points of a mesh whose first node is the upper-left corner of the grid and whose nodes are `step`
+    output pixels apart (a number, or (rows, columns)): Sentinel-2 angles have 5000 m / pixel size. The mesh must reach
+    the centres of the last pixels.
+
+    `scale`: the rows are `values` times this; whole numbers may stay as they are. NaN spreads to the pixels whose stencil
+    touches it. `ValueError`: empty input, unknown positions, no `step` for nodes, mesh too small.
+    """
+
+    def __init__(
+        self,
+        values: np.ndarray,
+        shape: Shape,
+        positions: Literal["cells", "nodes"] = "cells",
+        step: float | tuple[float, float] | None = None,
+        scale: float = 1.0,
+    ):
+        check_image(values, shape)
+        self.shape = shape
+        self._field: _Periodic | _Positions
+        if positions == "cells":
+            if step is not None:
+                raise ValueError("a step is for nodes only; cells are stretched over the grid")
+            sigma = smoothing(values.shape, shape)
+            if any(sigma):
+                values = ndimage.gaussian_filter(values.astype(np.float64), sigma, mode="mirror", truncate=GAUSSIAN_REACH)
+            if _Periodic.suits(values.shape, shape):
+                self._field = _Periodic(values, shape, scale)
+            else:
+                axes = (_stretched(*sizes) for sizes in zip(values.shape, shape, strict=True))
+                self._field = _Positions(_scaled(values, scale), *axes)
+        elif positions == "nodes":
+            axes = (_at_nodes(*sizes) for sizes in zip(values.shape, shape, _pair(step), strict=True))
+            self._field = _Positions(_scaled(values, scale), *axes)
+        else:
+            raise ValueError(f"positions {positions!r} are unknown; known are cells and nodes")
+
+    @classmethod
+    def cells(cls, values: np.ndarray, shape: Shape, scale: float = 1.0) -> CoarseField:
+        """Values stretched over the grid."""
+        return cls(values, shape, "cells", scale=scale)
+
+    @classmethod
+    def at_nodes(cls, values: np.ndarray, shape: Shape, step: float | tuple[float, float]) -> CoarseField:
+        """Values at nodes `step` output pixels apart, from the upper-left corner of the grid on."""
+        return cls(values, shape, "nodes", step)
+
+    def rows(self, start: int, stop: int, out: np.ndarray | None = None) -> np.ndarray:
+        """float32 (stop - start, columns) of the enlarged field, in an array of its own or in `out`."""
+        out = np.empty((max(0, min(stop, self.shape[0]) - start), self.shape[1]), np.float32) if out is None else out
+        if len(out):
+            self._field.rows(start, start + len(out), out)
+        return out
+
+
+class _Positions:
+    """Any position of output pixels between those of the field."""
+
+    def __init__(self, values: np.ndarray, rows: _Axis, columns: _Axis):
+        self._values, self._rows, self._columns = values, rows, columns
+
+    def rows(self, start: int, stop: int, out: np.ndarray) -> None:
+        low, high = self._rows.low[start:stop], self._rows.high[start:stop]
+        first = min(low.min(), high.min())
+        across = self._across(slice(first, max(low.max(), high.max()) + 1))
+        weight = self._rows.weight[start:stop, None]
+        # rows between the same two rows of the field are done at once
+        ends = (np.flatnonzero((np.diff(low) != 0) | (np.diff(high) != 0)) + 1).tolist()
+        for begin, end in pairwise([0, *ends, len(low)]):
+            above, below = across[low[begin] - first], across[high[begin] - first]
+            np.multiply(weight[begin:end], below - above, out=out[begin:end])
+            out[begin:end] += above
+
+    def _across(self, rows: slice) -> np.ndarray:
+        """Rows of the field with their columns interpolated."""
+        values, columns = self._values[rows], self._columns
+        left = np.take(values, columns.low, axis=1)
+        right = np.take(values, columns.high, axis=1)
+        right -= left
+        right *= columns.weight
+        right += left
+        return right
+
+
+class _Periodic:
+    """Enlargement by p / q, small whole numbers: output pixels p apart lie alike to field pixels q apart.
+
+    So all of one phase have the same two weights, and whole planes are added instead of single pixels.
+    """
+
+    def __init__(self, values: np.ndarray, shape: Shape, scale: float):
+        self._scale = scale
+        self._down, self._across = (_phases(*sizes) for sizes in zip(values.shape, shape, strict=True))
+        values = np.ascontiguousarray(values, np.uint16 if values.dtype == np.uint16 else np.float32)
+        # one pixel more on each side: stencils stick out by half a pixel at most
+        around = cv2.copyMakeBorder(values, 1, 1, 1, 1, cv2.BORDER_REFLECT_101)
+        q = self._across.q
+        self._planes = [np.ascontiguousarray(around[:, r::q]) for r in range(q)] if q > 1 else [around]
+        self._periods = shape[1] // self._across.p
+        self._scratch = Scratch()
+
+    @staticmethod
+    def suits(shape_in: Shape, shape_out: Shape) -> bool:
+        """Both sides grow by such a ratio, and there are pixels to mirror at the edges."""
+        ratios = [Fraction(n_out, n_in) for n_in, n_out in zip(shape_in, shape_out, strict=True)]
+        return min(shape_in) > 1 and all(ratio >= 1 and ratio.numerator <= LARGEST_PERIOD for ratio in ratios)
+
+    def rows(self, start: int, stop: int, out: np.ndarray) -> None:
+        p, q = self._down.p, self._down.q
+        first = start // p * q
+        across = self._rows_across(slice(first, ((stop - 1) // p + 1) * q + 2))
+        for begin in range(start, min(start + p, stop)):
+            low, weight = self._down.phases[begin % p]
+            low += begin // p * q - first
+            part = out[begin - start :: p]
+            last = low + (len(part) - 1) * q + 1
+            if weight == 0:
+                np.copyto(part, across[low:last:q])
+            else:
+                cv2.addWeighted(across[low:last:q], 1 - weight, across[low + 1 : last + 1 : q], weight, 0, dst=part)
+
+    def _rows_across(self, rows: slice) -> np.ndarray:
+        """Rows of the field, of that with one more on each side, with their columns interpolated."""
+        p, q = self._across.p, self._across.q
+        height = rows.stop - rows.start
+        parts = []
+        for n, (low, weight) in enumerate(self._across.phases):
+            left, right = (
+                self._planes[at % q][rows, at // q : at // q + self._periods] for at in (low, low + 1)
+            )
+            if weight or left.dtype != np.float32 or self._scale != 1:
+                part = self._scratch.array(f"phase {n}", (height, self._periods))
+                weights = (1 - weight) * self._scale, weight * self._scale
+                left = cv2.addWeighted(left, weights[0], right, weights[1], 0, dst=part, dtype=cv2.CV_32F)
+            parts.append(left)
+        if p == 1:
+            return parts[0]
+        return cv2.merge(parts, dst=self._scratch.array("across", (height, self._periods, p))).reshape(height, -1)
+
+
+def _scaled(values: np.ndarray, scale: float) -> np.ndarray:
+    return np.asarray(values, np.float32) if scale == 1 else np.multiply(values, scale, dtype=np.float32)
+
+
+@dataclass(frozen=True)
+class _Phases:
+    """How output pixels i = p k + j of an axis lie to the field: (low, weight) of each phase j.
+
+    Their value is that of field pixel q k + low - 1 times 1 - weight and that of the next one times weight.
+    """
+
+    p: int
+    q: int
+    phases: tuple[tuple[int, float], ...]
+
+
+def _phases(n_in: int, n_out: int) -> _Phases:
+    ratio = Fraction(n_out, n_in)
+    p, q = ratio.numerator, ratio.denominator
+    at = [Fraction((2 * j + 1) * q, 2 * p) - Fraction(1, 2) for j in range(p)]
+    return _Phases(p, q, tuple((u.__floor__() + 1, float(u - u.__floor__())) for u in at))
+
+
+@dataclass(frozen=True)
+class _Axis:
+    """Where output pixels fall between two input pixels: low * (1 - weight) + high * weight."""
+
+    low: np.ndarray
+    high: np.ndarray
+    weight: np.ndarray
+    """float32"""
+
+
+def _stretched(n_in: int, n_out: int) -> _Axis:
+    u = (np.arange(n_out) + 0.5) * n_in / n_out - 0.5
+    below = np.floor(u).astype(np.intp)
+    low, high = (np.abs(index) for index in (below, below + 1))
+    low, high = (np.maximum(np.minimum(index, 2 * (n_in - 1) - index), 0) for index in (low, high))
+    return _Axis(low, high, (u - below).astype(np.float32))
+
+
+def _at_nodes(n_in: int, n_out: int, step: float) -> _Axis:
+    if (n_in - 1) * step < n_out - 0.5 - 1e-6:
+        raise ValueError(f"{n_in} nodes {step:g} pixels apart do not cover {n_out} pixels")
+    u = np.minimum((np.arange(n_out) + 0.5) / step, n_in - 1)
+    low = np.floor(u).astype(np.intp)
+    return _Axis(low, np.minimum(low + 1, n_in - 1), (u - low).astype(np.float32))
+
+
+def _pair(step: float | tuple[float, float] | None) -> tuple[float, float]:
+    if step is None:
+        raise ValueError("nodes need a step: the distance between them in pixels")
+    pair = step if isinstance(step, tuple) else (step, step)
+    if min(pair) <= 0:
+        raise ValueError(f"the step of nodes must be above 0 pixels, not {step}")
+    return pair

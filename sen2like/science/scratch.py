@@ -1,0 +1,22 @@
+"""Arrays for intermediate results, used again and again: fresh memory costs more than the arithmetic on it."""
+
+import threading
+from math import prod
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+
+class Scratch(threading.local):
+    """Arrays by name, of each thread its own. What an array held is lost when the same name is asked for again."""
+
+    def __init__(self) -> None:
+        self._held: dict[str, np.ndarray] = {}
+
+    def array(self, name: str, shape: tuple[int, ...], dtype: DTypeLike = np.float32) -> np.ndarray:
+        """An array of any content."""
+        size = prod(shape) * np.dtype(dtype).itemsize
+        held = self._held.get(name)
+        if held is None or held.size < size:
+            held = self._held[name] = np.empty(size, np.uint8)
+        return held[:size].view(dtype).reshape(shape)
