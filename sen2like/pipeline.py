@@ -25,6 +25,8 @@ log = logging.getLogger(__name__)
 
 Emit = Callable[[StepDone], None]
 
+THREADS_ASIDE = 2
+"""For what is done while bands are decoded or made."""
 LAST_BANDS = 2
 """Towards the end fewer bands are in flight than there are cores: the last ones are decoded with all of them."""
 
@@ -41,11 +43,13 @@ def process(job: Job, blocks: list[S2L_Process], threads: Threads, emit: Emit, i
         with (
             threadpool_limits(1, "blas"),
             threads.strip_pool() as job.pool,
-            ThreadPoolExecutor(1, thread_name_prefix="aside") as job.aside,
+            ThreadPoolExecutor(THREADS_ASIDE, thread_name_prefix="aside") as job.aside,
             threads.band_pool() as band_pool,
         ):
             job.cores, job.threads = threads.cores, max(1, threads.cores // threads.bands)
             job.read_ahead(list(dict.fromkeys([*first, *order]))[: threads.bands + len(first)], band_pool)
+            for block in blocks:
+                block.begin(job)
             _each_block(job, blocks, "preprocess", emit)
             _all_bands(job, blocks, order, band_pool, emit, intermediates)
             _each_block(job, blocks, "postprocess", emit)
@@ -111,7 +115,7 @@ def _keep_intermediate(job: Job, block: S2L_Process, image: RowImage, band: str)
         write_image(path, image.data.astype(np.float32, copy=False), image.geobox, fmt, nodata=0)
         return image
     out = job.config.output_format
-    dn = np.empty(image.shape, np.uint16)
+    dn = job.scratch.array("dn", image.shape, np.uint16)
 
     def one(rows: slice) -> None:
         encode(image.rows(rows.start, rows.stop), out.gain, out.offset, out=dn[rows])

@@ -8,6 +8,7 @@ import logging
 import shutil
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -152,8 +153,10 @@ def _prepare(task: ProductTask, config: Config, product: Product, stop: Flag) ->
 
 
 def _masks_and_angles(config: Config, product: Product, tile: MGRSTile) -> tuple[Masks, Angles]:
-    masks = product.read_masks(_auxiliary_scl(config, product, tile), config.masks.landsat_quality)
-    return masks, product.read_angles(config.nbar.angles)
+    with ThreadPoolExecutor(1, thread_name_prefix="angles") as aside:
+        angles = aside.submit(product.read_angles, config.nbar.angles)
+        masks = product.read_masks(_auxiliary_scl(config, product, tile), config.masks.landsat_quality)
+        return masks, angles.result()
 
 
 def _partners(task: ProductTask, config: Config, job: Job) -> list[Partner]:

@@ -19,6 +19,7 @@ import numpy as np
 from sen2like.auxiliary.past_files import Needs, PastImage, find_image, find_mask, pixels, same_size
 from sen2like.errors import AuxiliaryError, RasterError
 from sen2like.grid.mgrs import MGRSTile
+from sen2like.raster.read import Empty
 from sen2like.science.fusion import extrapolation
 
 _LIKE_L2F = "S2*L2F_*"
@@ -151,9 +152,12 @@ def method(products: Sequence[PastProduct], wanted: Literal["composite", "predic
     return Method("predict", extrapolation(first.date, second.date, landsat_date), [])
 
 
-def read_band(product: PastProduct, s2_name: str, threads: int = 1) -> np.ndarray:
-    """DN of a band, uint16 (y, x), 0 = no data. `AuxiliaryError`: it cannot be read any more."""
-    return _read(product, product.image(s2_name), threads)
+def read_band(product: PastProduct, s2_name: str, threads: int = 1, empty: Empty = np.empty) -> np.ndarray:
+    """DN of a band, uint16 (y, x), 0 = no data, in an array from `empty` (see `read_image`).
+
+    `AuxiliaryError`: it cannot be read any more.
+    """
+    return _read(product, product.image(s2_name), threads, empty)
 
 
 def read_low(product: PastProduct, s2_name: str, threads: int = 1) -> np.ndarray | None:
@@ -167,9 +171,9 @@ def read_mask(product: PastProduct, threads: int = 1) -> np.ndarray:
     return _read(product, product.mask, threads)
 
 
-def _read(product: PastProduct, path: Path, threads: int) -> np.ndarray:
+def _read(product: PastProduct, path: Path, threads: int, empty: Empty = np.empty) -> np.ndarray:
     try:
-        return pixels(path, threads)
+        return pixels(path, threads, empty)
     except AuxiliaryError as error:
         raise AuxiliaryError(f"past product {product.name}: {error}; {_REMEDY}") from error
 

@@ -28,6 +28,7 @@ from sen2like.products.model import Angles, Masks, Product
 from sen2like.raster.image import Image, Kernel, RowImage
 from sen2like.record import ProcessingRecord, Shift
 from sen2like.science.klt import Features
+from sen2like.science.scratch import Scratch
 
 log = logging.getLogger(__name__)
 
@@ -95,7 +96,7 @@ class Job:
     pool: Executor | None = None
     """Threads for strips of rows."""
     aside: Executor | None = None
-    """One thread for what may be done while the bands are made."""
+    """Threads for what may be done while something else is."""
     threads: int = 1
     """Threads of one decoder or encoder while several bands are in flight."""
     cores: int = 1
@@ -111,6 +112,8 @@ class Job:
     """Where past products are kept for other Landsat products of the run; None: there are none."""
     fusion: FusionPlan | None = None
     fusion_check: FusionCheck | None = None
+    scratch: Scratch = field(default_factory=Scratch)
+    """Arrays that a band needs until it is done; the next band of the same thread gets the same ones."""
     cancelled: Event = field(default_factory=Event)
     _ahead: dict[str, Future[Image]] = field(default_factory=dict, repr=False)
     _kept: dict[str, Image] = field(default_factory=dict, repr=False)
@@ -142,7 +145,7 @@ class Job:
             raise BlockError(f"tile {self.tile.id} has no reference image")
         with self._lock:
             if resolution not in self._features:
-                image = load_reference(self.reference, self.tile, resolution, self.workdir, self.threads, self.pool)
+                image = load_reference(self.reference, self.tile, resolution, self.workdir.parent, self.cores, self.pool)
                 self._features[resolution] = Features(image.data, self.pool).prepare(self.pool)
             return self._features[resolution]
 
@@ -195,6 +198,9 @@ class S2L_Process(ABC):
     def reads_first(self, job: Job) -> tuple[str, ...]:
         """Own names of the bands that ``preprocess`` reads: they are decoded ahead, and processed before the others."""
         return ()
+
+    def begin(self, job: Job) -> None:  # noqa: B027 (a block may have nothing to begin)
+        """Start in the background, in the threads of `job.aside`, what ``preprocess`` of this block will need."""
 
     def preprocess(self, job: Job) -> None:  # noqa: B027 (a block may have nothing to prepare)
         """Prepare what all bands share."""

@@ -2,7 +2,9 @@
 
 import logging
 from collections.abc import Iterable
+from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from odc.geo.geobox import GeoBox
@@ -13,7 +15,7 @@ from sen2like.blocks.base import FusionCheck, FusionPlan, Job, S2L_Process
 from sen2like.errors import BlockError
 from sen2like.products.model import Product
 from sen2like.raster.image import Image, RowImage, Timer
-from sen2like.raster.read import read_geobox
+from sen2like.raster.read import Empty, read_geobox
 from sen2like.science.fusion import Detail, Fusion, auto_check, low_pass
 from sen2like.science.masks import resize_nearest
 
@@ -43,6 +45,7 @@ class S2L_Fusion(S2L_Process):
     switch = "doFusion"
     order = 110
     suffix = "_FUSION.TIF"
+    _reading: Future[list[np.ndarray]] | None = None
     sensors = frozenset({"L8", "L9"})
 
     def declines(self, job: Job) -> str | None:
@@ -51,9 +54,12 @@ class S2L_Fusion(S2L_Process):
         job.fusion = _plan(job)
         return None if job.fusion else "it has nothing to take detail from, so there will be no L2F product"
 
+    def begin(self, job: Job) -> None:
+        self._reading = job.aside.submit(self._read_masks, job) if job.aside else None
+
     def preprocess(self, job: Job) -> None:
         plan, options = _required(job), job.config.fusion
-        self._masks = [past.read_mask(product, job.cores) for product in plan.products]
+        self._masks = self._reading.result() if self._reading else self._read_masks(job)
         for product in plan.products:
             job.record.add_reference(product.name)
         shares = _shares(self._masks, job.masks.data.data)
@@ -72,8 +78,10 @@ class S2L_Fusion(S2L_Process):
             return image
         plan = _required(job)
         landsat = image.computed(job.pool)
-        details = [self._detail(job, product, mask, s2_name, landsat.resolution)
-                   for product, mask in zip(plan.products, self._masks, strict=True)]  # fmt: skip
+        details = [
+            self._detail(job, product, s2_name, landsat.resolution, mask, partial(job.scratch.array, f"past product {n}"))
+            for n, (product, mask) in enumerate(zip(plan.products, self._masks, strict=True))
+        ]
         fusion = Fusion(landsat.data, job.masks.data.data, details, plan.w, nodata=np.nan)
         fused = FusedImage(fusion, job.tile.geobox(plan.products[-1].resolution(s2_name)), job.record.timer(self.name()))
         if s2_name == job.config.fusion.fusion_auto_check_band:
@@ -88,7 +96,12 @@ class S2L_Fusion(S2L_Process):
         if job.fusion_check is None:
             log.info("%s: no fusion check, band %s was not fused", job.product.name, wanted)
 
-    def _detail(self, job: Job, product: PastProduct, mask: np.ndarray, s2_name: str, resolution: float) -> Detail:
+    def _read_masks(self, job: Job) -> list[np.ndarray]:
+        return [past.read_mask(product, job.threads) for product in _required(job).products]
+
+    def _detail(
+        self, job: Job, product: PastProduct, s2_name: str, resolution: float, mask: np.ndarray, empty: Empty
+    ) -> Detail:
         job.check()
         out = job.config.output_format
         cache, image = job.detail_cache, product.image(s2_name)
@@ -96,7 +109,7 @@ class S2L_Fusion(S2L_Process):
             kept = cache.read(image, resolution) if cache else None
             if kept:
                 return Detail(*kept, mask, gain=out.gain, offset=out.offset)
-            dn = past.read_band(product, s2_name, job.threads)
+            dn = past.read_band(product, s2_name, job.threads, empty)
             low = past.read_low(product, s2_name, job.threads)
         if low is not None:
             return Detail(dn, low, mask, protect=False, gain=out.gain, offset=out.offset)
@@ -152,6 +165,9 @@ def _names(plan: FusionPlan) -> str:
 
 def _shares(masks: list[np.ndarray], data: np.ndarray) -> list[float]:
     """Percent of the pixels with data that are clear in 0, 1, 2 ... of the past products."""
-    counts = sum((resize_nearest(mask, data.shape) != 0).astype(np.uint8) for mask in masks)
-    found = np.bincount(np.asarray(counts)[data != 0], minlength=len(masks) + 1)
-    return [100.0 * float(n) / max(1, int(found.sum())) for n in found]
+    clear = np.zeros(data.shape, np.uint8)
+    for mask in masks:
+        clear += resize_nearest(mask, data.shape) != 0
+    present = data != 0
+    found = [int(np.count_nonzero((clear == n) & present)) for n in range(len(masks) + 1)]
+    return [100.0 * n / max(1, sum(found)) for n in found]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import math
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -59,6 +58,12 @@ class S2L_GeometryKLT(S2L_Process):
         if not job.config.geometry.doMatchingCorrection or job.reference is None:
             return ()
         return (matching_band(job.product, job.config.geometry.reference_band),)
+
+    def begin(self, job: Job) -> None:
+        for band in self.reads_first(job):
+            if job.aside is not None:
+                # whoever asks for it next waits until it is done, and is told what went wrong
+                job.aside.submit(job.reference_features, read_geobox(job.product.bands[band].path).resolution.x)
 
     def preprocess(self, job: Job) -> None:
         own = self._measured(job, job.product, job.masks)
@@ -136,11 +141,8 @@ class S2L_GeometryKLT(S2L_Process):
     def _match(self, job: Job, product: Product, masks: Masks) -> tuple[Matches, float]:
         """Points of the reference image found in the product, and its pixel size in metres."""
         band = matching_band(product, job.config.geometry.reference_band)
-        with ThreadPoolExecutor(1, thread_name_prefix="reference") as aside:  # while the band is being decoded
-            resolution = read_geobox(product.bands[band].path).resolution.x
-            preparing = aside.submit(job.reference_features, resolution)
-            source = job.read(band, keep=band in job.bands) if product is job.product else product.read(band, job.threads)
-            features = preparing.result()
+        source = job.read(band, keep=band in job.bands) if product is job.product else product.read(band, job.threads)
+        features = job.reference_features(source.resolution)
         image = framed(job, source, Shift())
         dn = image.data if isinstance(image, Image) else image.computed(job.pool).data
         mask = frame_mask(masks.valid, job.tile.geobox(masks.valid.resolution), 0, 0)
@@ -150,7 +152,7 @@ class S2L_GeometryKLT(S2L_Process):
         record_matches(job, matches, product.bands[band].path)
         if product is job.product:
             (job.workdir / "KLT.csv").write_text(matches.csv())
-        return matches, resolution
+        return matches, source.resolution
 
 
 def framed(job: Job, source: Image, shift: Shift) -> RowImage:

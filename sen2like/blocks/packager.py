@@ -80,7 +80,7 @@ class _Packager(S2L_Process):
         thermal = job.product.bands[band].kind == THERMAL
         out = job.config.output_format
         mask = job.masks.data.data
-        dn = np.empty(image.shape, np.uint16)
+        dn = job.scratch.array("dn", image.shape, np.uint16)
         lost, absent = [], []
 
         def one(rows: slice) -> None:

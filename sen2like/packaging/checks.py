@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlparse
 
@@ -17,6 +18,7 @@ from sen2like.packaging.quality import validate_quality
 from sen2like.packaging.xmltree import parsed
 
 _BLOCK = 1 << 20
+_JPEG_END = b"\xff\xd9"
 
 
 def verify(folder: Path, product: OutputProduct, checksums: bool = False) -> list[str]:
@@ -59,10 +61,18 @@ def _raster(folder: Path, path: str, shape: tuple[int, int]) -> list[str]:
         with rasterio.open(folder / path) as source:
             if source.shape != tuple(shape):
                 return [f"{path}: {source.shape} pixels instead of {tuple(shape)}"]
+            if source.driver == "JPEG":  # whose last pixels come after all others
+                return [] if _ends_with(folder / path, _JPEG_END) else [f"{path}: is cut"]
             source.read(1, window=Window(source.width - 1, source.height - 1, 1, 1))
     except RasterioError as e:
         return [f"{path}: cannot be read ({e})"]
     return []
+
+
+def _ends_with(path: Path, end: bytes) -> bool:
+    with path.open("rb") as f:
+        f.seek(-len(end), os.SEEK_END)
+        return f.read() == end
 
 
 def _document(folder: Path, path: str) -> list[str]:

@@ -10,17 +10,19 @@ from __future__ import annotations
 
 import logging
 import threading
-import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import cv2
 import numpy as np
 import rasterio
 from affine import Affine
-from rasterio.errors import NotGeoreferencedWarning
+from lxml import etree
+from rasterio.crs import CRS
 from scipy import sparse
 
+from sen2like.errors import PackagingError
 from sen2like.grid.mgrs import MGRSTile
 from sen2like.packaging.names import ProductNames
 from sen2like.packaging.output import WrittenFile
@@ -85,11 +87,10 @@ def reduced_to(
 
 def stretched(dn: np.ndarray, offset: float, high: float) -> np.ndarray:
     """DN to bytes, uint8: DN `offset` -> 0, `offset` + `high` -> 255, linear and rounded to nearest; no data (0) -> 0."""
-    scaled = (dn.astype(np.float32) - np.float32(offset)) * np.float32(255 / high)
-    scaled += np.float32(0.5)
-    np.clip(scaled, 0, 255, out=scaled)
-    scaled[dn == 0] = 0
-    return scaled.astype(np.uint8)
+    levels = (np.arange(65536, dtype=np.float32) - np.float32(offset)) * np.float32(255 / high) + np.float32(0.5)
+    levels = np.clip(levels, 0, 255)
+    levels[0] = 0
+    return levels.astype(np.uint8)[dn]
 
 
 def percentile_range(dn: np.ndarray) -> tuple[float, float]:
@@ -107,17 +108,42 @@ def write_picture(
     As JPEG of that `quality` (1 to 100), with a ``.aux.xml`` beside it that holds grid and scale, or without `quality` as LZW
     GeoTIFF. `scale`: reflectance per grey level, kept in the file.
     """
-    options = {"driver": "GTiff", "compress": "LZW", "interleave": "pixel"}
     if quality is not None:
-        options = {"driver": "JPEG", "quality": str(quality)}
+        _write_jpeg(path, bands, quality)
+        _write_beside(path, len(bands), transform, epsg, scale)
+        return
     height, width = bands[0].shape
-    grid = {"height": height, "width": width, "transform": transform, "crs": f"EPSG:{epsg}"}
-    with warnings.catch_warnings(), rasterio.open(path, "w", dtype="uint8", count=len(bands), **grid, **options) as out:
-        warnings.simplefilter("ignore", NotGeoreferencedWarning)  # a JPEG has its grid beside it
+    options = {"driver": "GTiff", "compress": "LZW", "interleave": "pixel", "height": height, "width": width}
+    with rasterio.open(
+        path, "w", dtype="uint8", count=len(bands), transform=transform, crs=f"EPSG:{epsg}", **options
+    ) as out:
         for index, band in enumerate(bands, 1):
             out.write(band, index)
         if scale is not None:
             out.scales, out.offsets = (scale,) * len(bands), (0.0,) * len(bands)
+
+
+def _write_jpeg(path: Path, bands: Sequence[np.ndarray], quality: int) -> None:
+    """By OpenCV: the encoder that GDAL brings takes five times as long."""
+    pixels = cv2.merge(bands[::-1]) if len(bands) > 1 else bands[0]
+    done, data = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    if not done:
+        raise PackagingError(f"cannot make a JPEG of {pixels.shape[1]} x {pixels.shape[0]} pixels for {path}")
+    path.write_bytes(data.tobytes())
+
+
+def _write_beside(path: Path, count: int, transform: Affine, epsg: int, scale: float | None) -> None:
+    """What a JPEG cannot hold, where GDAL looks for it (its persistent auxiliary metadata)."""
+    root = etree.Element("PAMDataset")
+    etree.SubElement(root, "SRS", dataAxisToSRSAxisMapping="1,2").text = CRS.from_epsg(epsg).to_wkt()
+    etree.SubElement(root, "GeoTransform").text = ", ".join(f"{value:.16e}" for value in transform.to_gdal())
+    for number in range(1, count + 1):
+        band = etree.SubElement(root, "PAMRasterBand", band=str(number))
+        if scale is not None:
+            etree.SubElement(band, "Offset").text = "0"
+            etree.SubElement(band, "Scale").text = f"{scale:.17g}"
+    content = etree.tostring(root, pretty_print=True, encoding="UTF-8")
+    path.with_name(f"{path.name}.aux.xml").write_bytes(content)
 
 
 @dataclass
@@ -233,6 +259,8 @@ class Previews:
             dn = reduced(*self._reduced[key], pixel)
             low, span = percentile_range(dn) if key in self._other else (self.offset, self._high(kind) * self.gain)
             bands.append(stretched(dn, low, span))
+        rows, columns = np.min([band.shape for band in bands], axis=0)  # what all have: a cut remainder differs with the pixel
+        bands = [np.ascontiguousarray(band[:rows, :columns]) for band in bands]
         return bands, Affine(pixel, 0, self.tile.ulx, 0, -pixel, self.tile.uly)
 
     def _high(self, kind: str) -> float:

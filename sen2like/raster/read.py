@@ -7,12 +7,13 @@ truncated JPEG 2000 file would come back with zeros or rubbish in its last tiles
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import numpy as np
 import rasterio
+from numpy.typing import DTypeLike
 from odc.geo.geobox import GeoBox
 from rasterio.errors import RasterioError
 from rasterio.io import DatasetReader
@@ -20,6 +21,9 @@ from rasterio.windows import Window
 
 from sen2like.errors import RasterError
 from sen2like.raster.image import Image
+
+Empty = Callable[[tuple[int, ...], DTypeLike], np.ndarray]
+"""``empty(shape, dtype)``: an array of any content."""
 
 _MIN_WINDOW = 512
 """Blocks smaller than this (strips of a GeoTIFF) are read several at once."""
@@ -33,16 +37,19 @@ def read_image(
     threads: int = 1,
     nodata: float | None = None,
     part: tuple[slice, slice] | None = None,
+    empty: Empty = np.empty,
 ) -> Image:
     """Band 1 of a raster in its native type, on the file's own grid; whole, or `part` (rows, columns) of it.
 
     `path` is what GDAL opens; `what` says in messages what it is (``band B04 of S2A_...``); `nodata` replaces the file's own
-    no-data value. Raises `RasterError` if the file is missing, unreadable, truncated, rotated or without position.
+    no-data value; ``empty(shape, dtype)`` gives the array for the pixels. Raises `RasterError` if the file is missing,
+    unreadable, truncated, rotated or without position.
     """
     with _opened(path, what) as dataset:
         geobox = _geobox(dataset, path, what)
         nodata = dataset.nodata if nodata is None else nodata
-        return Image(_read(dataset, [1], threads, path, what, part)[0], geobox if part is None else geobox[part], nodata)
+        data = _read(dataset, [1], threads, path, what, part, empty)[0]
+        return Image(data, geobox if part is None else geobox[part], nodata)
 
 
 def read_layers(path: str, what: str = "", threads: int = 1) -> tuple[np.ndarray, GeoBox]:
@@ -96,11 +103,17 @@ def _opened(path: str, what: str) -> Iterator[DatasetReader]:
 
 
 def _read(
-    dataset: DatasetReader, indexes: list[int], threads: int, path: str, what: str, part: tuple[slice, slice] | None = None
+    dataset: DatasetReader,
+    indexes: list[int],
+    threads: int,
+    path: str,
+    what: str,
+    part: tuple[slice, slice] | None = None,
+    empty: Empty = np.empty,
 ) -> np.ndarray:
     part = part or (slice(0, dataset.height), slice(0, dataset.width))
     top, left = part[0].start, part[1].start
-    out = np.empty((len(indexes), part[0].stop - top, part[1].stop - left), dataset.dtypes[0])
+    out = empty((len(indexes), part[0].stop - top, part[1].stop - left), dataset.dtypes[0])
     windows = list(_windows(dataset.block_shapes[0], *part))
     pending = iter(windows)
     lock = threading.Lock()
