@@ -48,6 +48,7 @@ def process(job: Job, blocks: list[S2L_Process], threads: Threads, emit: Emit, i
         ):
             job.cores, job.threads = threads.cores, max(1, threads.cores // threads.bands)
             job.read_ahead(list(dict.fromkeys([*first, *order]))[: threads.bands + len(first)], band_pool)
+            job.last = blocks[-1] if blocks else None
             for block in blocks:
                 block.begin(job)
             _each_block(job, blocks, "preprocess", emit)
@@ -95,12 +96,18 @@ def _one_band(job: Job, blocks: list[S2L_Process], band: str, emit: Emit, interm
     start = time.perf_counter()
     with _named(None, band):
         image: RowImage = job.read(band, threads=job.cores if last else job.threads)
-    for block in blocks:
-        job.check()
-        with _named(block, band):
-            image = block.process(job, image, band)
-            if intermediates and block.suffix:
-                image = _keep_intermediate(job, block, image, band)
+    given = []
+    try:
+        for block in blocks:
+            job.check()
+            with _named(block, band):
+                image = block.process(job, image, band)
+                given.append(image)
+                if intermediates and block.suffix:
+                    image = _keep_intermediate(job, block, image, band)
+    finally:
+        for image in given:
+            image.release()
     spent = time.perf_counter() - start
     log.debug("%s: band %s done in %.1f s", job.product.name, band, spent)
     emit(StepDone(job.tile.id, job.product.name, "band", band, spent))

@@ -174,7 +174,7 @@ def _read_cached(path: Path, wanted: GeoBox, threads: int) -> np.ndarray | None:
 
 def _write_cached(path: Path, dn: np.ndarray, geobox: GeoBox) -> None:
     """Under a temporary name first, so that nobody reads half a file; without a usable folder there is no cache."""
-    profile = {"driver": "GTiff", "compress": "LZW", "tiled": True, "dtype": "uint16", "count": 1, "crs": str(geobox.crs)}
+    profile = {"driver": "GTiff", "tiled": True, "dtype": "uint16", "count": 1, "crs": str(geobox.crs)}
     profile |= {"transform": geobox.affine, "height": geobox.shape.y, "width": geobox.shape.x}
     temporary = None
     try:

@@ -112,6 +112,8 @@ class Job:
     """Where past products are kept for other Landsat products of the run; None: there are none."""
     fusion: FusionPlan | None = None
     fusion_check: FusionCheck | None = None
+    last: S2L_Process | None = None
+    """The last block: after it nobody needs an image."""
     scratch: Scratch = field(default_factory=Scratch)
     """Arrays that a band needs until it is done; the next band of the same thread gets the same ones."""
     cancelled: Event = field(default_factory=Event)

@@ -1,10 +1,11 @@
 """S2L_Fusion: Landsat at 10 and 20 m with the detail of past Sentinel-2 products of the tile; spec 06."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
+from threading import Condition, Thread, current_thread
 
 import numpy as np
 from odc.geo.geobox import GeoBox
@@ -18,11 +19,15 @@ from sen2like.raster.image import Image, RowImage, Timer
 from sen2like.raster.read import Empty, read_geobox
 from sen2like.science.fusion import Detail, Fusion, auto_check, low_pass
 from sen2like.science.masks import resize_nearest
+from sen2like.science.scratch import Arrays
 
 log = logging.getLogger(__name__)
 
 FUSED = ("B02", "B03", "B04", "B8A", "B11", "B12")
 """Bands, by Sentinel-2 name, of which Sentinel-2 has more detail; B01 is coarser there (spec 06 section 1)."""
+
+WAIT = 0.2
+"""Seconds until a waiting band looks whether its job has been cancelled."""
 
 
 @dataclass(frozen=True)
@@ -32,11 +37,43 @@ class FusedImage(RowImage):
     fusion: Fusion
     geobox: GeoBox
     timer: Timer
+    done: Callable[[], None]
+    """Called when nobody will ask for rows any more."""
     nodata: float | None = None
+
+    def release(self) -> None:
+        self.done()
 
     def rows(self, start: int, stop: int) -> np.ndarray:
         with self.timer:
             return self.fusion.rows(start, stop)
+
+
+class _PastPixels(Arrays):
+    """Arrays for the bands of past products, the largest of a run. There is one set: one band has it until it is fused.
+
+    Meanwhile those fused before are encoded, so no core waits. Each thread makes one band after the other.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._owner: Thread | None = None
+        self._change = Condition()
+
+    def take(self, job: Job) -> None:
+        """Wait until no other thread has them; `Cancelled` when the job ends before."""
+        with self._change:
+            while self._owner not in (None, current_thread()):
+                self._change.wait(WAIT)
+                job.check()
+            self._owner = current_thread()
+
+    def give_back(self) -> None:
+        """The next band may have them; nothing happens when this thread does not have them."""
+        with self._change:
+            if self._owner is current_thread():
+                self._owner = None
+                self._change.notify()
 
 
 class S2L_Fusion(S2L_Process):
@@ -53,6 +90,9 @@ class S2L_Fusion(S2L_Process):
             return "doPackagerL2F is off: nothing would be done with its result"
         job.fusion = _plan(job)
         return None if job.fusion else "it has nothing to take detail from, so there will be no L2F product"
+
+    def __init__(self) -> None:
+        self._pixels = _PastPixels()
 
     def begin(self, job: Job) -> None:
         self._reading = job.aside.submit(self._read_masks, job) if job.aside else None
@@ -78,12 +118,14 @@ class S2L_Fusion(S2L_Process):
             return image
         plan = _required(job)
         landsat = image.computed(job.pool)
+        self._pixels.take(job)
         details = [
-            self._detail(job, product, s2_name, landsat.resolution, mask, partial(job.scratch.array, f"past product {n}"))
-            for n, (product, mask) in enumerate(zip(plan.products, self._masks, strict=True))
+            self._detail(job, product, s2_name, landsat.resolution, mask, partial(self._pixels.array, product.name))
+            for product, mask in zip(plan.products, self._masks, strict=True)
         ]
         fusion = Fusion(landsat.data, job.masks.data.data, details, plan.w, nodata=np.nan)
-        fused = FusedImage(fusion, job.tile.geobox(plan.products[-1].resolution(s2_name)), job.record.timer(self.name()))
+        frame = job.tile.geobox(plan.products[-1].resolution(s2_name))
+        fused = FusedImage(fusion, frame, job.record.timer(self.name()), self._pixels.give_back)
         if s2_name == job.config.fusion.fusion_auto_check_band:
             self._check(job, s2_name, landsat, fused)
         return fused
@@ -109,8 +151,8 @@ class S2L_Fusion(S2L_Process):
             kept = cache.read(image, resolution) if cache else None
             if kept:
                 return Detail(*kept, mask, gain=out.gain, offset=out.offset)
-            dn = past.read_band(product, s2_name, job.threads, empty)
-            low = past.read_low(product, s2_name, job.threads)
+            dn = past.read_band(product, s2_name, job.cores, empty)
+            low = past.read_low(product, s2_name, job.cores)
         if low is not None:
             return Detail(dn, low, mask, protect=False, gain=out.gain, offset=out.offset)
         with job.record.timer("detail"):

@@ -57,6 +57,8 @@ class _Packager(S2L_Process):
 
     def process(self, job: Job, image: RowImage, band: str) -> RowImage:
         dn = self._encode(job, image, band)
+        if job.last is self:
+            image.release()
         job.check()
         source = job.product.bands[band]
         with job.record.timer("overviews"):
@@ -92,7 +94,8 @@ class _Packager(S2L_Process):
                     rounded_dn(rho, present, out=dn[rows])
                     absent.append(int(np.count_nonzero((dn[rows] == 0) & (present != 0))))
                     return
-                encode(rho, out.gain, out.offset, out.rounding, out.clip_negative, present, out=dn[rows])
+                work = job.scratch.array("encoding", rho.shape)
+                encode(rho, out.gain, out.offset, out.rounding, out.clip_negative, present, out=dn[rows], work=work)
                 unusable = count_not_finite(rho, present)
                 never_there = count_not_finite(rho, present & _without_input(image, rows)) if unusable else 0
                 lost.append(unusable - never_there)

@@ -35,6 +35,9 @@ class RowImage(ABC):
     def rows(self, start: int, stop: int) -> np.ndarray:
         """Rows [start, stop). Do not write into them: they may be a view of the image."""
 
+    def release(self) -> None:  # noqa: B027 (most hold nothing)
+        """Nobody will ask for rows any more: memory that they are made from may be used for something else."""
+
     @property
     def shape(self) -> tuple[int, int]:
         height, width = self.geobox.shape
@@ -104,6 +107,9 @@ class LazyImage(RowImage):
             with timer or nullcontext():
                 values = kernel(values, rows)
         return values
+
+    def release(self) -> None:
+        self.source.release()
 
     def map(self, kernel: Kernel, timer: Timer | None = None) -> LazyImage:
         return LazyImage(self.source, (*self.kernels, (kernel, timer)))

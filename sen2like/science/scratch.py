@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 
-class Scratch(threading.local):
-    """Arrays by name, of each thread its own. What an array held is lost when the same name is asked for again."""
+class Arrays:
+    """Arrays by name. What an array held is lost when the same name is asked for again."""
 
     def __init__(self) -> None:
         self._held: dict[str, np.ndarray] = {}
@@ -20,3 +20,7 @@ class Scratch(threading.local):
         if held is None or held.size < size:
             held = self._held[name] = np.empty(size, np.uint8)
         return held[:size].view(dtype).reshape(shape)
+
+
+class Scratch(Arrays, threading.local):
+    """`Arrays` of which each thread has its own."""
