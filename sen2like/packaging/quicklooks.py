@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,7 +20,6 @@ import rasterio
 from affine import Affine
 from lxml import etree
 from rasterio.crs import CRS
-from scipy import sparse
 
 from sen2like.errors import PackagingError
 from sen2like.grid.mgrs import MGRSTile
@@ -28,6 +27,7 @@ from sen2like.packaging.names import ProductNames
 from sen2like.packaging.output import WrittenFile
 from sen2like.record import ProcessingRecord
 from sen2like.science.means import block_means
+from sen2like.science.scratch import Arrays
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +43,7 @@ PERCENTILES = (2, 98)
 """Of the DN of a band that is no reflectance: they become 0 and 255."""
 OVERSAMPLING = 1.2
 """GDAL up to 3.8, which made the previews of the reference, takes an overview that is so much coarser than asked for."""
-_ROWS_AT_ONCE = 256
+_OUTPUTS_AT_ONCE = 64
 _LEAST_WEIGHT = 1e-6
 
 
@@ -278,36 +278,50 @@ class Previews:
 
 
 def _triangle(dn: np.ndarray, step: float, shape: tuple[int, int]) -> np.ndarray:
-    """`dn` resampled with a triangle kernel of half-width `step` pixels, at least 1; output pixel j lies at (j + 0.5) step."""
-    down, across = (_weights(n_out, n_in, step) for n_out, n_in in zip(shape, dn.shape, strict=True))
-    across = across.T.tocsc()
-    out = np.zeros(shape, np.uint16)
-    for start in range(0, shape[0], _ROWS_AT_ONCE):
-        rows = down[start : start + _ROWS_AT_ONCE]
-        first, last = int(rows.indices.min()), int(rows.indices.max()) + 1
-        strip, rows = dn[first:last], rows[:, first:last]
-        wide = strip.astype(np.float32) @ across
-        if strip.all():
-            total = rows @ wide
+    """`dn` resampled with a triangle kernel of half-width `step` pixels, at least 1; output pixel j lies at (j + 0.5) step.
+
+    As products of matrices of some outputs by the inputs near them: those of sparse matrices hold up all other threads.
+    """
+    out = np.empty(shape, np.uint16)
+    across = [(block, *_weights(block, dn.shape[1], step)) for block in _blocks(shape[1])]
+    scratch = Arrays()
+
+    def along(values: np.ndarray, name: str) -> np.ndarray:
+        result = scratch.array(name, (len(values), shape[1]))
+        for block, first, weights in across:
+            np.matmul(values[:, first : first + weights.shape[1]], weights.T, out=result[:, block])
+        return result
+
+    def down(weights: np.ndarray, values: np.ndarray, name: str) -> np.ndarray:
+        return np.matmul(weights, values, out=scratch.array(name, (len(weights), values.shape[1])))
+
+    for block in _blocks(shape[0]):
+        first, weights = _weights(block, dn.shape[0], step)
+        strip = dn[first : first + weights.shape[1]]
+        values = scratch.array("values", strip.shape)
+        np.copyto(values, strip)
+        if strip.min():
+            total = along(down(weights, values, "part"), "total")
         else:
             # as GDAL does: mean along the rows of what has data, then along the columns of the rows that had any
-            share = (strip != 0).astype(np.float32) @ across
+            wide, share = along(values, "wide"), along((strip != 0).astype(np.float32), "share")
             known = share > _LEAST_WEIGHT
             wide = np.divide(wide, share, out=np.zeros_like(wide), where=known)
-            total, share = rows @ wide, rows @ known.astype(np.float32)
+            total, share = down(weights, wide, "total"), down(weights, known.astype(np.float32), "known")
             total = np.divide(total, share, out=np.zeros_like(total), where=share > _LEAST_WEIGHT)
-        out[start : start + _ROWS_AT_ONCE] = np.rint(total)
+        np.rint(total, out=out[block], casting="unsafe")
     return out
 
 
-def _weights(n_out: int, n_in: int, step: float) -> sparse.csr_matrix:
-    """(n_out, n_in) float32 matrix of kernel weights, each row summing to 1."""
-    centre = (np.arange(n_out) + 0.5) * step
-    reach = int(np.ceil(step)) + 1
-    column = np.floor(centre).astype(int)[:, None] + np.arange(-reach, reach + 1)
-    weight = np.maximum(0, 1 - np.abs(column + 0.5 - centre[:, None]) / max(step, 1))
-    weight[(column < 0) | (column >= n_in)] = 0
-    weight /= weight.sum(axis=1, keepdims=True)
-    row = np.broadcast_to(np.arange(n_out)[:, None], column.shape)
-    used = weight > 0
-    return sparse.csr_matrix((weight[used].astype(np.float32), (row[used], column[used])), shape=(n_out, n_in))
+def _weights(outputs: slice, n_in: int, step: float) -> tuple[int, np.ndarray]:
+    """(first, float32 matrix): outputs are the matrix times the inputs from `first` on; the weights of each sum to 1."""
+    centre = (np.arange(outputs.start, outputs.stop) + 0.5) * step
+    reach = max(step, 1)
+    first, last = max(0, int(centre[0] - reach)), min(n_in, int(centre[-1] + reach) + 1)
+    weight = np.maximum(0, 1 - np.abs(np.arange(first, last) + 0.5 - centre[:, None]) / reach)
+    return first, (weight / weight.sum(axis=1, keepdims=True)).astype(np.float32)
+
+
+def _blocks(n: int) -> Iterator[slice]:
+    for start in range(0, n, _OUTPUTS_AT_ONCE):
+        yield slice(start, min(start + _OUTPUTS_AT_ONCE, n))
