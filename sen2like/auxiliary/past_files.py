@@ -16,7 +16,8 @@ from rasterio.windows import Window
 
 from sen2like.errors import AuxiliaryError, RasterError
 from sen2like.grid.mgrs import MGRSTile
-from sen2like.raster.read import Empty, read_geobox, read_image
+from sen2like.raster.read import read_geobox, read_image
+from sen2like.science.scratch import Empty
 
 _IMAGE = re.compile(r"[^.].*_\d+m\.(TIF|jp2)", re.ASCII)
 _SAME_SIZE = 1e-6

@@ -19,8 +19,8 @@ import numpy as np
 from sen2like.auxiliary.past_files import Needs, PastImage, find_image, find_mask, pixels, same_size
 from sen2like.errors import AuxiliaryError, RasterError
 from sen2like.grid.mgrs import MGRSTile
-from sen2like.raster.read import Empty
 from sen2like.science.fusion import extrapolation
+from sen2like.science.scratch import Empty
 
 _LIKE_L2F = "S2*L2F_*"
 """What the reference takes for a Sentinel-2 L2F product."""

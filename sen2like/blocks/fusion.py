@@ -16,7 +16,7 @@ from sen2like.blocks.base import FusionCheck, FusionPlan, Job, S2L_Process
 from sen2like.errors import BlockError
 from sen2like.products.model import Product
 from sen2like.raster.image import Image, RowImage, Timer
-from sen2like.raster.read import Empty, read_geobox
+from sen2like.raster.read import read_geobox
 from sen2like.science.fusion import Detail, Fusion, auto_check, low_pass
 from sen2like.science.masks import resize_nearest
 from sen2like.science.scratch import Arrays
@@ -117,10 +117,10 @@ class S2L_Fusion(S2L_Process):
         if s2_name not in FUSED:
             return image
         plan = _required(job)
-        landsat = image.computed(job.pool)
         self._pixels.take(job)
+        landsat = image.computed(job.pool, partial(self._pixels.array, "landsat"))
         details = [
-            self._detail(job, product, s2_name, landsat.resolution, mask, partial(self._pixels.array, product.name))
+            self._detail(job, product, s2_name, landsat.resolution, mask)
             for product, mask in zip(plan.products, self._masks, strict=True)
         ]
         fusion = Fusion(landsat.data, job.masks.data.data, details, plan.w, nodata=np.nan)
@@ -141,9 +141,7 @@ class S2L_Fusion(S2L_Process):
     def _read_masks(self, job: Job) -> list[np.ndarray]:
         return [past.read_mask(product, job.threads) for product in _required(job).products]
 
-    def _detail(
-        self, job: Job, product: PastProduct, s2_name: str, resolution: float, mask: np.ndarray, empty: Empty
-    ) -> Detail:
+    def _detail(self, job: Job, product: PastProduct, s2_name: str, resolution: float, mask: np.ndarray) -> Detail:
         job.check()
         out = job.config.output_format
         cache, image = job.detail_cache, product.image(s2_name)
@@ -151,12 +149,13 @@ class S2L_Fusion(S2L_Process):
             kept = cache.read(image, resolution) if cache else None
             if kept:
                 return Detail(*kept, mask, gain=out.gain, offset=out.offset)
-            dn = past.read_band(product, s2_name, job.cores, empty)
+            dn = past.read_band(product, s2_name, job.cores, partial(self._pixels.array, product.name))
             low = past.read_low(product, s2_name, job.cores)
         if low is not None:
             return Detail(dn, low, mask, protect=False, gain=out.gain, offset=out.offset)
         with job.record.timer("detail"):
-            low = low_pass(dn, product.resolution(s2_name), resolution, job.pool)
+            empty = partial(self._pixels.array, f"{product.name} low")
+            low = low_pass(dn, product.resolution(s2_name), resolution, job.pool, empty)
             if cache:
                 cache.keep(image, resolution, dn, low)
             return Detail(dn, low, mask, gain=out.gain, offset=out.offset)

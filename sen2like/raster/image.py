@@ -18,6 +18,8 @@ from dataclasses import dataclass
 import numpy as np
 from odc.geo.geobox import GeoBox
 
+from sen2like.science.scratch import Empty
+
 STRIP_BYTES = 1 << 21
 """A strip of float32 should stay inside the second-level cache of one core, with its few temporaries near it."""
 
@@ -52,9 +54,9 @@ class RowImage(ABC):
         """This image with `kernel` applied to every strip, as float32 with NaN where nothing is known."""
         return LazyImage(self, ((kernel, timer),))
 
-    def computed(self, pool: Executor | None = None) -> Image:
-        """The same image held in memory as float32, its strips computed by the threads of `pool`."""
-        out = np.empty(self.shape, np.float32)
+    def computed(self, pool: Executor | None = None, empty: Empty = np.empty) -> Image:
+        """The same image held in memory as float32, in an array from `empty`, its strips computed by the threads of `pool`."""
+        out = empty(self.shape, np.float32)
 
         def one(rows: slice) -> None:
             out[rows] = self.rows(rows.start, rows.stop)

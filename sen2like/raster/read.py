@@ -7,13 +7,12 @@ truncated JPEG 2000 file would come back with zeros or rubbish in its last tiles
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import numpy as np
 import rasterio
-from numpy.typing import DTypeLike
 from odc.geo.geobox import GeoBox
 from rasterio.errors import RasterioError
 from rasterio.io import DatasetReader
@@ -21,9 +20,7 @@ from rasterio.windows import Window
 
 from sen2like.errors import RasterError
 from sen2like.raster.image import Image
-
-Empty = Callable[[tuple[int, ...], DTypeLike], np.ndarray]
-"""``empty(shape, dtype)``: an array of any content."""
+from sen2like.science.scratch import Empty
 
 _MIN_WINDOW = 512
 """Blocks smaller than this (strips of a GeoTIFF) are read several at once."""

@@ -29,7 +29,8 @@ class CoarseField:
     output pixels apart (a number, or (rows, columns)): Sentinel-2 angles have 5000 m / pixel size. The mesh must reach
     the centres of the last pixels.
 
-    `scale`: the rows are `values` times this; whole numbers may stay as they are. NaN spreads to the pixels whose stencil
+    `cut`: values (of cells) are cut to -cut ... cut, and those that are not finite are 0, before anything else. `scale`: the
+    rows are the values times this; values may be uint16. NaN spreads to the pixels whose stencil
     touches it. `ValueError`: empty input, unknown positions, no `step` for nodes, mesh too small.
     """
 
@@ -40,6 +41,7 @@ class CoarseField:
         positions: Literal["cells", "nodes"] = "cells",
         step: float | tuple[float, float] | None = None,
         scale: float = 1.0,
+        cut: float | None = None,
     ):
         check_image(values, shape)
         self.shape = shape
@@ -51,8 +53,10 @@ class CoarseField:
             if any(sigma):
                 values = ndimage.gaussian_filter(values.astype(np.float64), sigma, mode="mirror", truncate=GAUSSIAN_REACH)
             if _Periodic.suits(values.shape, shape):
-                self._field = _Periodic(values, shape, scale)
+                self._field = _Periodic(values, shape, scale, cut)
             else:
+                values = np.array(values, np.float32)
+                _cut(values, cut)
                 axes = (_stretched(*sizes) for sizes in zip(values.shape, shape, strict=True))
                 self._field = _Positions(_scaled(values, scale), *axes)
         elif positions == "nodes":
@@ -62,9 +66,9 @@ class CoarseField:
             raise ValueError(f"positions {positions!r} are unknown; known are cells and nodes")
 
     @classmethod
-    def cells(cls, values: np.ndarray, shape: Shape, scale: float = 1.0) -> CoarseField:
+    def cells(cls, values: np.ndarray, shape: Shape, scale: float = 1.0, cut: float | None = None) -> CoarseField:
         """Values stretched over the grid."""
-        return cls(values, shape, "cells", scale=scale)
+        return cls(values, shape, "cells", scale=scale, cut=cut)
 
     @classmethod
     def at_nodes(cls, values: np.ndarray, shape: Shape, step: float | tuple[float, float]) -> CoarseField:
@@ -114,12 +118,13 @@ class _Periodic:
     So all of one phase have the same two weights, and whole planes are added instead of single pixels.
     """
 
-    def __init__(self, values: np.ndarray, shape: Shape, scale: float):
+    def __init__(self, values: np.ndarray, shape: Shape, scale: float, cut: float | None):
         self._scale = scale
         self._down, self._across = (_phases(*sizes) for sizes in zip(values.shape, shape, strict=True))
         values = np.ascontiguousarray(values, np.uint16 if values.dtype == np.uint16 else np.float32)
         # one pixel more on each side: stencils stick out by half a pixel at most
         around = cv2.copyMakeBorder(values, 1, 1, 1, 1, cv2.BORDER_REFLECT_101)
+        _cut(around, cut)
         q = self._across.q
         self._planes = [np.ascontiguousarray(around[:, r::q]) for r in range(q)] if q > 1 else [around]
         self._periods = shape[1] // self._across.p
@@ -162,6 +167,21 @@ class _Periodic:
         if p == 1:
             return parts[0]
         return cv2.merge(parts, dst=self._scratch.array("across", (height, self._periods, p))).reshape(height, -1)
+
+
+def _cut(values: np.ndarray, cut: float | None) -> None:
+    """Cut `values`, in place; of uint16 also at a limit that is no whole number, then at the next one below."""
+    if cut is None:
+        return
+    if values.dtype == np.uint16:
+        if cut < np.iinfo(np.uint16).max:
+            np.minimum(values, np.uint16(cut), out=values)
+        return
+    low, high = values.min(), values.max()
+    if not (np.isfinite(low) and np.isfinite(high)):
+        values[~np.isfinite(values)] = 0
+    if not (low >= -cut and high <= cut):
+        np.clip(values, -cut, cut, out=values)
 
 
 def _scaled(values: np.ndarray, scale: float) -> np.ndarray:

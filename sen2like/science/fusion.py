@@ -21,7 +21,7 @@ import numpy as np
 
 from sen2like.science.coarse_field import CoarseField
 from sen2like.science.resample import Shape, mask_rows, to_resolution
-from sen2like.science.scratch import Scratch
+from sen2like.science.scratch import Empty, Scratch
 
 PAST_GAIN = 10000.0
 """Usual DN per unit of reflectance of past products."""
@@ -70,9 +70,8 @@ class Detail:
         self._protect = protect
         self._gain = gain
         limit = max(LIMIT, LEAST_LIMIT + offset / gain) * gain
-        if low.max() > limit:
-            low = np.minimum(low, low.dtype.type(limit) if limit == round(limit) else np.float32(limit))
-        self._low = CoarseField.cells(low, self.shape, 1 / gain)
+        low = low if limit.is_integer() else low.astype(np.float32)  # whole numbers are cut at whole numbers
+        self._low = CoarseField.cells(low, self.shape, 1 / gain, cut=limit)
 
     @classmethod
     def of_band(
@@ -116,14 +115,21 @@ class Detail:
         return None if clear.all() else (clear != 0).view(np.uint8)
 
 
-def low_pass(dn: np.ndarray, resolution: float, landsat_resolution: float = 30.0, pool: Executor | None = None) -> np.ndarray:
+def low_pass(
+    dn: np.ndarray,
+    resolution: float,
+    landsat_resolution: float = 30.0,
+    pool: Executor | None = None,
+    empty: Empty = np.empty,
+) -> np.ndarray:
     """A band of `resolution` metres at the pixel size of Landsat, DN uint16, made by the threads of `pool` (section 4).
 
+    ``empty(shape, dtype)`` gives the array for it.
     `ValueError`: pixels not smaller than those of Landsat, or what `to_resolution` refuses.
     """
     if not resolution < landsat_resolution:
         raise ValueError(f"pixels of {resolution:g} m hold no detail that pixels of {landsat_resolution:g} m lack")
-    return to_resolution(dn, resolution, landsat_resolution, pool)
+    return to_resolution(dn, resolution, landsat_resolution, pool, empty)
 
 
 def fractional_year(day: date) -> float:
@@ -185,10 +191,7 @@ class Fusion:
         known = np.isfinite(landsat)
         self._masks = [mask for mask in (data, known.view(np.uint8)) if not mask.all()]
         self._scratch = Scratch()
-        limited = np.clip(landsat, -LIMIT, LIMIT, dtype=np.float32)
-        if not known.all():
-            limited[~known] = 0
-        self._landsat = CoarseField.cells(limited, self.shape)
+        self._landsat = CoarseField.cells(landsat, self.shape, cut=LIMIT)
 
     def rows(self, start: int, stop: int) -> np.ndarray:
         """Rows [start, stop) of the fused band, float32, not clipped."""

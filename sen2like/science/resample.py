@@ -19,7 +19,7 @@ from numpy.typing import DTypeLike
 from scipy import ndimage
 
 from sen2like.science.means import block_sums
-from sen2like.science.scratch import Scratch
+from sen2like.science.scratch import Empty, Scratch
 
 Shape = tuple[int, int]
 
@@ -55,12 +55,15 @@ def enlarge(values: np.ndarray, shape: Shape, order: int = 1, dtype: DTypeLike =
     return out
 
 
-def to_resolution(dn: np.ndarray, res_in: float, res_out: float, pool: Executor | None = None) -> np.ndarray:
+def to_resolution(
+    dn: np.ndarray, res_in: float, res_out: float, pool: Executor | None = None, empty: Empty = np.empty
+) -> np.ndarray:
     """DN, uint16, of an image of pixel size `res_in` at `res_out` (same units); the rule of reference images and fusion.
 
     A whole multiple: mean of each block rounded half up, blocks cut by the lower or right edge completed with zeros.
     Any other: fraction cut off, Gaussian when reducing, cubic B-spline, range of the input, rounded half to even; the
-    output has round(n_in res_in / res_out) pixels a side. Strips of rows are computed by the threads of `pool`.
+    output has round(n_in res_in / res_out) pixels a side. Strips of rows are computed by the threads of `pool`;
+    ``empty(shape, dtype)`` gives the array for the result.
     `ValueError`: pixel size not positive, image empty, not two-dimensional, or with DN outside 0 to 65535 or not finite.
     """
     if not (res_in > 0 and res_out > 0):
@@ -74,7 +77,7 @@ def to_resolution(dn: np.ndarray, res_in: float, res_out: float, pool: Executor 
     dn = _as_uint16(dn)
     if whole and block == 1:
         return dn.copy()
-    out = np.empty(shape, np.uint16)
+    out = empty(shape, np.uint16)
     low, high = (0, 0) if whole else (int(dn.min()), int(dn.max()))
     scratch = Scratch()
 

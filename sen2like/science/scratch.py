@@ -1,10 +1,14 @@
 """Arrays for intermediate results, used again and again: fresh memory costs more than the arithmetic on it."""
 
 import threading
+from collections.abc import Callable
 from math import prod
 
 import numpy as np
 from numpy.typing import DTypeLike
+
+Empty = Callable[[tuple[int, ...], DTypeLike], np.ndarray]
+"""``empty(shape, dtype)``: an array of any content, `np.empty` or one that is used again."""
 
 
 class Arrays:
