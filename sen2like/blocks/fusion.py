@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterable
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from dataclasses import dataclass
 from functools import partial
 from threading import Condition, Thread, current_thread
@@ -83,6 +83,7 @@ class S2L_Fusion(S2L_Process):
     order = 110
     suffix = "_FUSION.TIF"
     _reading: Future[list[np.ndarray]] | None = None
+    _ahead: tuple[str, Future[dict[str, np.ndarray]]] | None = None
     sensors = frozenset({"L8", "L9"})
 
     def declines(self, job: Job) -> str | None:
@@ -95,7 +96,12 @@ class S2L_Fusion(S2L_Process):
         self._pixels = _PastPixels()
 
     def begin(self, job: Job) -> None:
-        self._reading = job.aside.submit(self._read_masks, job) if job.aside else None
+        if job.aside is not None:
+            self._reading = job.aside.submit(self._read_masks, job)
+            # the first band that needs them will find the past products decoded
+            fused, wanted = fused_bands(job.product, job.bands), job.config.geometry.reference_band
+            first = wanted if wanted in fused else next(iter(fused))
+            self._ahead = first, job.aside.submit(self._read_ahead, job, first)
 
     def preprocess(self, job: Job) -> None:
         plan, options = _required(job), job.config.fusion
@@ -118,9 +124,10 @@ class S2L_Fusion(S2L_Process):
             return image
         plan = _required(job)
         self._pixels.take(job)
+        decoded = self._taken_ahead(s2_name)
         landsat = image.computed(job.pool, partial(self._pixels.array, "landsat"))
         details = [
-            self._detail(job, product, s2_name, landsat.resolution, mask)
+            self._detail(job, product, s2_name, landsat.resolution, mask, decoded.get(product.name))
             for product, mask in zip(plan.products, self._masks, strict=True)
         ]
         fusion = Fusion(landsat.data, job.masks.data.data, details, plan.w, nodata=np.nan)
@@ -141,16 +148,47 @@ class S2L_Fusion(S2L_Process):
     def _read_masks(self, job: Job) -> list[np.ndarray]:
         return [past.read_mask(product, job.threads) for product in _required(job).products]
 
-    def _detail(self, job: Job, product: PastProduct, s2_name: str, resolution: float, mask: np.ndarray) -> Detail:
+    def _read_ahead(self, job: Job, s2_name: str) -> dict[str, np.ndarray]:
+        """DN of a band by product; nothing where they are kept from an earlier Landsat product."""
+        if job.detail_cache and job.detail_cache.folder.exists():
+            return {}
+        return {product.name: self._read(job, product, s2_name, job.threads) for product in _required(job).products}
+
+    def _taken_ahead(self, s2_name: str) -> dict[str, np.ndarray]:
+        """What was read ahead, for the band that comes first; another band that comes first will overwrite it."""
+        if self._ahead is None:
+            return {}
+        (first, reading), self._ahead = self._ahead, None
+        if first == s2_name:
+            return reading.result()
+        wait([reading])
+        return {}
+
+    def _read(self, job: Job, product: PastProduct, s2_name: str, threads: int) -> np.ndarray:
+        job.check()
+        with job.record.timer("read past products"):
+            return past.read_band(product, s2_name, threads, partial(self._pixels.array, product.name))
+
+    def _detail(
+        self,
+        job: Job,
+        product: PastProduct,
+        s2_name: str,
+        resolution: float,
+        mask: np.ndarray,
+        dn: np.ndarray | None,
+    ) -> Detail:
+        """`dn`: of the band, when it has been read."""
         job.check()
         out = job.config.output_format
         cache, image = job.detail_cache, product.image(s2_name)
         with job.record.timer("read past products"):
-            kept = cache.read(image, resolution) if cache else None
+            kept = cache.read(image, resolution) if cache and dn is None else None
             if kept:
                 return Detail(*kept, mask, gain=out.gain, offset=out.offset)
-            dn = past.read_band(product, s2_name, job.cores, partial(self._pixels.array, product.name))
             low = past.read_low(product, s2_name, job.cores)
+        if dn is None:
+            dn = self._read(job, product, s2_name, job.cores)
         if low is not None:
             return Detail(dn, low, mask, protect=False, gain=out.gain, offset=out.offset)
         with job.record.timer("detail"):
