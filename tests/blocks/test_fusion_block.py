@@ -1,6 +1,7 @@
 """S2L_Fusion: which past products it takes, what it makes of them and what it tells (spec 06 sections 2, 6, 7, 8)."""
 
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import numpy as np
@@ -8,7 +9,8 @@ import pytest
 import rasterio
 from blocks.scenes import GRID, MADE, TILE, Scene, job_of, past_product
 
-from sen2like.blocks.fusion import S2L_Fusion
+from sen2like.blocks.base import Cancelled
+from sen2like.blocks.fusion import WAIT, S2L_Fusion
 from sen2like.errors import BlockError
 from sen2like.grid import mgrs
 from sen2like.raster.image import Image
@@ -312,3 +314,52 @@ def test_masks_without_a_clear_pixel_give_interpolation_and_a_warning(make_job, 
     np.testing.assert_allclose(got, enlarge(reflectance, (366, 366), dtype=np.float64), atol=1e-6)
     assert any("without detail" in warning for warning in job.record.warnings)
     assert job.record.quality["PREDICTED_PIXELS_STATISTICS"] == "1:0.00% 0:100.00%"
+
+
+# memory of the past products ----------------------------------------------------------------------------------------------
+
+
+def test_a_band_waits_until_the_one_before_is_fused(make_job, archive):
+    job = make_job(archive=archive)
+    block, _ = planned(job)
+    block.preprocess(job)
+    given = Image(landsat(), GRID)
+    first = block.process(job, given, "B04")
+    alone = first.computed().data
+    with ThreadPoolExecutor(1) as other:
+        second = other.submit(block.process, job, given, "B05")
+        with pytest.raises(TimeoutError):
+            second.result(timeout=3 * WAIT)
+        np.testing.assert_array_equal(first.computed().data, alone)
+        first.release()
+        first.release()  # once more does no harm
+        second.result(timeout=60)
+
+
+def test_a_waiting_band_ends_with_its_job(make_job, archive):
+    job = make_job(archive=archive)
+    block, _ = planned(job)
+    block.preprocess(job)
+    block.process(job, Image(landsat(), GRID), "B04")
+    with ThreadPoolExecutor(1) as other:
+        second = other.submit(block.process, job, Image(landsat(), GRID), "B05")
+        job.cancelled.set()
+        with pytest.raises(Cancelled):
+            second.result(timeout=60)
+
+
+@pytest.mark.parametrize("order", [("B04", "B05"), ("B05", "B04")])
+def test_past_products_read_ahead_give_the_same_pixels(make_job, archive, order):
+    """Also when another band than the one read ahead comes first."""
+    given = Image(landsat(), GRID)
+    pixels = []
+    for read_ahead in (False, True):
+        job = make_job(archive=archive)
+        block, _ = planned(job)
+        with ThreadPoolExecutor(1) as pool:
+            job.aside = pool if read_ahead else None
+            block.begin(job)
+            block.preprocess(job)
+            pixels.append([block.process(job, given, band).computed().data for band in order])
+    for read, ahead in zip(*pixels, strict=True):
+        np.testing.assert_array_equal(read, ahead)

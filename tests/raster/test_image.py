@@ -72,3 +72,17 @@ def test_timer_adds_up_threads():
     with timer:
         pass
     assert timer.seconds > spent
+
+
+def test_releasing_a_lazy_image_releases_what_it_is_made_from():
+    released = []
+
+    class Held(Image):
+        def release(self):
+            released.append(self)
+
+    source = image()
+    held = Held(source.data, source.geobox)
+    held.map(lambda v, rows: v).map(lambda v, rows: v).release()
+    assert released == [held]
+    source.release()  # an array in memory holds nothing

@@ -74,66 +74,6 @@ def test_unknown_order_and_empty_input_are_refused():
         enlarge(np.ones((0, 3)), (6, 6))
 
 
-# CoarseField -------------------------------------------------------------------------------------------------------------
-
-
-@given(sizes, sizes, st.integers(0, 99), st.data())
-def test_cells_are_enlarged_strip_by_strip_as_a_whole(shape_in, shape_out, seed, data):
-    values = np.random.default_rng(seed).random(shape_in, np.float32)
-    start = data.draw(st.integers(0, shape_out[0]))
-    stop = data.draw(st.integers(start, shape_out[0]))
-    strip = CoarseField(values, shape_out).rows(start, stop)
-    assert strip.dtype == np.float32
-    np.testing.assert_allclose(strip, enlarge(values, shape_out, dtype=np.float64)[start:stop], atol=1e-6)
-
-
-def test_cells_give_the_check_values_of_the_spec():
-    squares = np.repeat(np.arange(23.0)[:, None] ** 2, 3, axis=1)
-    column = CoarseField.cells(squares, (1098, 5)).rows(0, 1098)[:, 2]
-    assert column[[0, 1, 2, 1097]] == pytest.approx([0.48952641, 0.46857923, 0.44763206, 462.9503643], rel=1e-7)
-
-
-@pytest.mark.parametrize("pixels", [10980, 1830, 20])
-def test_nodes_keep_a_plane_where_it_is(pixels):
-    """A value that is its own position in metres must come out at the pixel centres, whatever the pixel size."""
-    resolution = 109_800 / pixels
-    y, x = np.meshgrid(np.arange(23) * 5000.0, np.arange(23) * 5000.0, indexing="ij")
-    centres = (np.arange(pixels) + 0.5) * resolution
-    rows = slice(pixels // 3, pixels // 3 + 5)
-    for values, expected in ((x, np.broadcast_to(centres, (5, pixels))), (y, np.broadcast_to(centres[rows, None], (5, pixels)))):
-        field = CoarseField.at_nodes(values, (pixels, pixels), step=5000 / resolution)
-        np.testing.assert_allclose(field.rows(rows.start, rows.stop), expected, rtol=1e-6)
-
-
-def test_rows_go_into_an_array_given():
-    out = np.empty((2, 6), np.float32)
-    assert CoarseField(np.full((2, 2), 3.0), (6, 6)).rows(1, 3, out=out) is out
-    np.testing.assert_array_equal(out, 3)
-
-
-def test_unknown_node_spreads_to_its_stencil_only():
-    values = np.zeros((5, 5))
-    values[2, 2] = np.nan
-    rows = CoarseField(values, (40, 40), "nodes", step=10).rows(0, 40)
-    assert np.isnan(rows[10:30, 10:30]).all()
-    assert np.isfinite(rows[:10]).all() and np.isfinite(rows[30:]).all() and np.isfinite(rows[:, 30:]).all()
-
-
-@pytest.mark.parametrize(
-    ("options", "words"),
-    [
-        ({"positions": "nodes"}, "need a step"),
-        ({"positions": "nodes", "step": -1.0}, "above 0"),
-        ({"positions": "nodes", "step": 2.0}, "do not cover"),
-        ({"positions": "cells", "step": 2.0}, "for nodes only"),
-        ({"positions": "corners"}, "'corners' are unknown"),
-    ],
-)
-def test_contradictory_positions_are_refused(options, words):
-    with pytest.raises(ValueError, match=words):
-        CoarseField(np.ones((4, 4)), (30, 30), **options)
-
-
 # to_resolution -----------------------------------------------------------------------------------------------------------
 
 
@@ -255,6 +195,16 @@ def test_masks_grow_by_the_rules_of_the_table(n_in, n_out, rule):
     mask = random_mask((n_in, n_in), 5, zeros=0.5)
     index = np.array([rule(j) for j in range(n_out)])
     np.testing.assert_array_equal(mask_rows(mask, (n_out, n_out), 0, n_out), mask[np.ix_(index, index)])
+
+
+@pytest.mark.parametrize("times", range(2, 9))
+@pytest.mark.parametrize("n_in", [1, 49, 915, 1830, 3660, 5490])
+def test_mask_pixels_are_repeated_exactly_at_any_size(n_in, times):
+    """OpenCV finds positions in floating point, which goes wrong for some sizes beyond the limit."""
+    row = (np.arange(n_in) % 251).astype(np.uint8)
+    for mask in (row[None], row[:, None]):
+        shape = tuple(n * times for n in mask.shape)
+        np.testing.assert_array_equal(mask_rows(mask, shape, 0, shape[0]), mask.repeat(times, 0).repeat(times, 1))
 
 
 @pytest.mark.parametrize("seed", range(3))
