@@ -25,6 +25,8 @@ TILE_SIZE_M = 109_800
 """Side of every Sentinel-2 tile, metres (S2 PSD: 10 980 pixels of 10 m)."""
 CENTRE_IN_SQUARE_M = (54_900.5, 45_100.5)
 """Centre of the 1 m MGRS square (54900 E, 45100 N) that stands for the product centre (spec 03 section 2), metres."""
+FEW = 20
+"""Tiles that are looked up one by one before the whole table is made."""
 _ID = re.compile(r"(0[1-9]|[1-5]\d|60)[C-HJ-NP-X][A-HJ-NP-Z][A-HJ-NP-V]")
 
 
@@ -68,11 +70,26 @@ class MGRSTile:
 
 
 @cache
+def _lines() -> str:
+    """The table of tiles: lines of id, EPSG code, and upper-left corner after a line of titles."""
+    packed = (files("sen2like") / "data" / "s2_tiles.csv.gz").read_bytes()
+    return gzip.decompress(packed).decode()
+
+
+@cache
 def table() -> dict[str, tuple[int, float, float]]:
     """EPSG code and upper-left corner of every tile, by id."""
-    packed = (files("sen2like") / "data" / "s2_tiles.csv.gz").read_bytes()
-    with io.StringIO(gzip.decompress(packed).decode()) as f:
-        return {r["tile"]: (int(r["epsg"]), float(r["ulx"]), float(r["uly"])) for r in csv.DictReader(f)}
+    return {r["tile"]: (int(r["epsg"]), float(r["ulx"]), float(r["uly"])) for r in csv.DictReader(io.StringIO(_lines()))}
+
+
+@cache
+def _row(name: str) -> tuple[int, float, float] | None:
+    """The entry of one tile, without making the table: that takes longer than anything else a run of one tile does first."""
+    at = _lines().find(f"\n{name},") + 1
+    if at == 0:
+        return None
+    epsg, ulx, uly = _lines()[at : _lines().index("\n", at)].split(",")[1:4]
+    return int(epsg), float(ulx), float(uly)
 
 
 def normalise_id(text: str) -> str:
@@ -84,8 +101,9 @@ def normalise_id(text: str) -> str:
 def tile(text: str) -> MGRSTile:
     """The tile of that id; an unknown id is a `UsageError` that proposes the nearest ones."""
     name = normalise_id(text)
-    if name in table():
-        return MGRSTile(name, *table()[name])
+    row = table().get(name) if _row.cache_info().currsize > FEW else _row(name)
+    if row is not None:
+        return MGRSTile(name, *row)
     neighbours = [known for known in table() if known[:3] == name[:3]] or table()
     near = difflib.get_close_matches(name, neighbours, n=4, cutoff=0.6)
     why = "not in the Sentinel-2 tile table" if _ID.fullmatch(name) else "not an MGRS tile id such as 31TFJ"
