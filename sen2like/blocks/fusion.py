@@ -82,18 +82,18 @@ class S2L_Fusion(S2L_Process):
     switch = "doFusion"
     order = 110
     suffix = "_FUSION.TIF"
-    _reading: Future[list[np.ndarray]] | None = None
-    _ahead: tuple[str, Future[dict[str, np.ndarray]]] | None = None
     sensors = frozenset({"L8", "L9"})
+
+    def __init__(self) -> None:
+        self._pixels = _PastPixels()
+        self._reading: Future[list[np.ndarray]] | None = None
+        self._ahead: tuple[str, Future[dict[str, np.ndarray]]] | None = None
 
     def declines(self, job: Job) -> str | None:
         if not job.config.processing.doPackagerL2F:
             return "doPackagerL2F is off: nothing would be done with its result"
         job.fusion = _plan(job)
         return None if job.fusion else "it has nothing to take detail from, so there will be no L2F product"
-
-    def __init__(self) -> None:
-        self._pixels = _PastPixels()
 
     def begin(self, job: Job) -> None:
         if job.aside is not None:

@@ -85,7 +85,9 @@ def write_image(
         return
     factors = fmt.factors(geobox)
     fit = all(n % factor == 0 for n in data.shape for factor in factors)  # GDAL stretches overviews over the whole extent
-    at_hand = means is not None and fmt.resampling == "AVERAGE" and fit and means.keys() >= set(factors)
+    overviews = None
+    if means is not None and fit and fmt.resampling == "AVERAGE" and means.keys() >= set(factors):
+        overviews = [means[factor] for factor in factors]
     _write_tiff(
         path,
         data[None],
@@ -93,7 +95,7 @@ def write_image(
         {"compress": "LZW"} if fmt.name == "GTIFF" else _cog_options(fmt, geobox),
         factors,
         Resampling[fmt.resampling.lower()],
-        overviews=[means[factor] for factor in factors] if means and at_hand else None,
+        overviews=overviews,
         nodata=nodata,
         scale=scale,
         offset=offset,

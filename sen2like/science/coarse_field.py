@@ -29,9 +29,9 @@ class CoarseField:
     output pixels apart (a number, or (rows, columns)): Sentinel-2 angles have 5000 m / pixel size. The mesh must reach
     the centres of the last pixels.
 
-    `cut`: values (of cells) are cut to -cut ... cut, and those that are not finite are 0, before anything else. `scale`: the
-    rows are the values times this; values may be uint16. NaN spreads to the pixels whose stencil
-    touches it. `ValueError`: empty input, unknown positions, no `step` for nodes, mesh too small.
+    `cut`: values of cells are cut to -cut ... cut, and those that are not finite are 0, before anything else. `scale`: the
+    rows are the values times this; values may be uint16. NaN spreads to the pixels whose stencil touches it. `ValueError`:
+    empty input, unknown positions, no `step` for nodes, `step` for cells or `cut` for nodes, mesh too small.
     """
 
     def __init__(
@@ -51,7 +51,9 @@ class CoarseField:
                 raise ValueError("a step is for nodes only; cells are stretched over the grid")
             sigma = smoothing(values.shape, shape)
             if any(sigma):
-                values = ndimage.gaussian_filter(values.astype(np.float64), sigma, mode="mirror", truncate=GAUSSIAN_REACH)
+                values = np.array(values, np.float64)
+                _cut(values, cut)
+                values = ndimage.gaussian_filter(values, sigma, mode="mirror", truncate=GAUSSIAN_REACH)
             if _Periodic.suits(values.shape, shape):
                 self._field = _Periodic(values, shape, scale, cut)
             else:
@@ -60,6 +62,8 @@ class CoarseField:
                 axes = (_stretched(*sizes) for sizes in zip(values.shape, shape, strict=True))
                 self._field = _Positions(_scaled(values, scale), *axes)
         elif positions == "nodes":
+            if cut is not None:
+                raise ValueError("values are cut in cells only, not at nodes")
             axes = (_at_nodes(*sizes) for sizes in zip(values.shape, shape, _pair(step), strict=True))
             self._field = _Positions(_scaled(values, scale), *axes)
         else:

@@ -62,6 +62,7 @@ def test_unknown_node_spreads_to_its_stencil_only():
         ({"positions": "nodes", "step": -1.0}, "above 0"),
         ({"positions": "nodes", "step": 2.0}, "do not cover"),
         ({"positions": "cells", "step": 2.0}, "for nodes only"),
+        ({"positions": "nodes", "step": 10.0, "cut": 1.0}, "cells only"),
         ({"positions": "corners"}, "'corners' are unknown"),
     ],
 )
@@ -98,7 +99,7 @@ def test_whole_numbers_with_a_scale_are_the_field_in_units(shape_out):
     np.testing.assert_allclose(CoarseField.cells(dn, shape_out, 1e-4).rows(0, shape_out[0]), expected, rtol=1e-6)
 
 
-@pytest.mark.parametrize("shape_out", [(18, 18), (13, 13)], ids=["periodic", "any position"])
+@pytest.mark.parametrize("shape_out", [(18, 18), (13, 13), (4, 18)], ids=["periodic", "any position", "smoothed"])
 def test_values_are_cut_before_they_are_interpolated(shape_out):
     values = np.random.default_rng(5).uniform(-3, 3, (6, 6)).astype(np.float32)
     values[1, 1], values[4, 2], values[3, 3] = np.nan, np.inf, -np.inf
