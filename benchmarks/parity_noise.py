@@ -21,7 +21,7 @@ from numba import njit, prange
 
 from benchmarks.accuracy import DN, OFFSET, ROUNDING, catmull_rom
 from benchmarks.parity_data import band_of
-from sen2like.science.fusion import Detail
+from sen2like.science.fusion import Detail, Fusion
 from simulator import brdf
 from simulator.acquisition import Acquisition
 from simulator.figures import TILE_SIZE, tile
@@ -216,9 +216,10 @@ class NoisyProduct:
             theirs += np.float32(DETAIL_ZERO + 0.5)
             detail = Detail.of_band(theirs.astype(np.uint16), resolution, gain=DETAIL_FULL)
             del theirs
+            alone = Fusion(np.zeros(detail.low_shape, np.float32), np.ones(detail.low_shape, np.uint8), [detail])
             for first in range(0, shape[0], STRIP):
                 rows = slice(first, min(first + STRIP, shape[0]))
-                known[rows] += detail.rows(rows.start, rows.stop) * weight[rows] * np.float32(DETAIL_FULL / DETAIL_GAIN)
+                known[rows] += alone.rows(rows.start, rows.stop) * weight[rows] * np.float32(DETAIL_FULL / DETAIL_GAIN)
             squares += float(np.square(weight[::16, ::16]).mean())
             weights.append(weight)
         expected = _by_class(known, weights, pixels, self.rounding(1 + squares))

@@ -127,7 +127,7 @@ def _keep_intermediate(job: Job, block: S2L_Process, image: RowImage, band: str)
     def one(rows: slice) -> None:
         encode(image.rows(rows.start, rows.stop), out.gain, out.offset, out=dn[rows])
 
-    for_each_strip(one, image.shape, job.pool)
+    for_each_strip(one, image.shape, job.pool, image.rows_multiple)
     write_image(path, dn, image.geobox, fmt, nodata=0, scale=1 / out.gain, offset=-out.offset / out.gain)
     return image
 

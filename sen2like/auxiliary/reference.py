@@ -9,6 +9,7 @@ import math
 import os
 import tempfile
 from concurrent.futures import Executor
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -20,12 +21,15 @@ from sen2like.errors import AuxiliaryError, RasterError
 from sen2like.grid.mgrs import MGRSTile
 from sen2like.raster.image import Image
 from sen2like.raster.read import read_image
-from sen2like.science.resample import to_resolution
+from sen2like.science.resample import to_resolution, whole_ratio
+from sen2like.science.scratch import Arrays, Empty
 
 log = logging.getLogger(__name__)
 
 _ORIGIN_TOLERANCE = 0.01
 """Pixels that the corner may lie off that of the tile."""
+_STRIP_ROWS = 1024
+"""Rows of the result that are made at a time: of the file, whole rows of its blocks."""
 
 
 def reference_path(tile_id: str, ref_image: Path | str | None, references_map: Path | str | None) -> Path | None:
@@ -62,7 +66,7 @@ def load_reference(
     cached = Path(cache_dir) / _cache_name(path, resolution)
     dn = _read_cached(cached, wanted, threads)
     if dn is None:
-        dn = _resampled(path, _read(path, threads).data, source_resolution, resolution, pool)
+        dn = _reduced(path, native, resolution, threads, pool)
         if dn.shape != tuple(wanted.shape):
             raise AuxiliaryError(
                 f"reference image {path}: {source_resolution:g} m pixels cannot be brought to the {wanted.shape.x} pixels of "
@@ -132,11 +136,25 @@ def _warp(tile: MGRSTile) -> str:
     return f"warp it: gdalwarp -t_srs EPSG:{tile.epsg} -te {west:.10g} {south:.10g} {east:.10g} {north:.10g} -tr 10 10 -r cubic"
 
 
-def _read(path: Path, threads: int) -> Image:
+def _read(path: Path, threads: int, part: tuple[slice, slice] | None = None, empty: Empty = np.empty) -> Image:
     try:
-        return read_image(str(path), "reference image", threads)
+        return read_image(str(path), "reference image", threads, part=part, empty=empty)
     except RasterError as error:
         raise AuxiliaryError(f"reference image {path} cannot be read: {error}") from error
+
+
+def _reduced(path: Path, native: GeoBox, resolution: float, threads: int, pool: Executor | None) -> np.ndarray:
+    """DN of the whole image at `resolution` metres; where blocks of pixels become one, the image is never whole in memory."""
+    found, height = native.resolution.x, native.shape.y
+    block = whole_ratio(found, resolution)
+    if block is None:
+        return _resampled(path, _read(path, threads).data, found, resolution, pool)
+    rows = _STRIP_ROWS * block
+    empty = partial(Arrays().array, "strip")
+    strips = [(slice(top, min(top + rows, height)), slice(0, native.shape.x)) for top in range(0, height, rows)]
+    return np.concatenate(
+        [_resampled(path, _read(path, threads, strip, empty).data, found, resolution, pool) for strip in strips]
+    )
 
 
 def _resampled(path: Path, dn: np.ndarray, res_in: float, res_out: float, pool: Executor | None) -> np.ndarray:

@@ -22,7 +22,7 @@ from sen2like.errors import BlockError, Sen2LikeError
 from sen2like.grid.mgrs import MGRSTile
 from sen2like.grid.region import Region
 from sen2like.packaging.output import WrittenImage
-from sen2like.packaging.quicklooks import Previews
+from sen2like.packaging.quicklooks import Kept
 from sen2like.packaging.writer import ProductWriter
 from sen2like.products.model import Angles, Masks, Product
 from sen2like.raster.image import Image, Kernel, RowImage
@@ -68,9 +68,17 @@ class FusionCheck:
     """Sentinel-2 name"""
     agrees: np.ndarray
     """uint16: 1 where the relative difference is below the threshold, else 0."""
-    difference: np.ndarray
-    """(before - fused) / before, float32, NaN without data."""
     geobox: GeoBox
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """A band as an output product was given it, and what it became there."""
+
+    image: RowImage
+    written: WrittenImage
+    kept: Kept | None
+    """For pictures."""
 
 
 @dataclass
@@ -104,10 +112,8 @@ class Job:
     record: ProcessingRecord = field(default_factory=ProcessingRecord)
     writers: dict[str, ProductWriter] = field(default_factory=dict)
     """Output products being built, by level (``L2H``, ``L2F``)."""
-    previews: dict[str, Previews] = field(default_factory=dict)
-    """Reduced bands for the pictures of each output product, by level."""
-    encoded: dict[str, tuple[RowImage, WrittenImage]] = field(default_factory=dict)
-    """By band: the image L2H was given and the file it became, so that L2F need not encode the same image again."""
+    encoded: dict[str, Encoded] = field(default_factory=dict)
+    """By band: what L2H made, so that L2F need not make the same again."""
     detail_cache: DetailCache | None = None
     """Where past products are kept for other Landsat products of the run; None: there are none."""
     fusion: FusionPlan | None = None

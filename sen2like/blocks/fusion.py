@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from threading import Condition, Thread, current_thread
 
@@ -15,9 +15,9 @@ from sen2like.auxiliary.past_products import PastProduct
 from sen2like.blocks.base import FusionCheck, FusionPlan, Job, S2L_Process
 from sen2like.errors import BlockError
 from sen2like.products.model import Product
-from sen2like.raster.image import Image, RowImage, Timer
+from sen2like.raster.image import RowImage, Timer
 from sen2like.raster.read import read_geobox
-from sen2like.science.fusion import Detail, Fusion, auto_check, low_pass
+from sen2like.science.fusion import AutoCheck, Detail, Fusion, low_pass
 from sen2like.science.masks import resize_nearest
 from sen2like.science.scratch import Arrays
 
@@ -39,14 +39,25 @@ class FusedImage(RowImage):
     timer: Timer
     done: Callable[[], None]
     """Called when nobody will ask for rows any more."""
+    check: AutoCheck | None = None
+    """Sees the rows as they are made."""
+    check_timer: Timer = field(default_factory=Timer)
     nodata: float | None = None
+
+    @property
+    def rows_multiple(self) -> int:
+        return self.check.rows_multiple if self.check else 1
 
     def release(self) -> None:
         self.done()
 
     def rows(self, start: int, stop: int) -> np.ndarray:
         with self.timer:
-            return self.fusion.rows(start, stop)
+            rows = self.fusion.rows(start, stop)
+        if self.check:
+            with self.check_timer:
+                self.check.add(start, rows)
+        return rows
 
 
 class _PastPixels(Arrays):
@@ -130,12 +141,25 @@ class S2L_Fusion(S2L_Process):
             self._detail(job, product, s2_name, landsat.resolution, mask, decoded.get(product.name))
             for product, mask in zip(plan.products, self._masks, strict=True)
         ]
-        fusion = Fusion(landsat.data, job.masks.data.data, details, plan.w, nodata=np.nan)
+        fusion = Fusion(landsat.data, job.masks.data.data, details, plan.w, nodata=np.nan, empty=self._pixels.array)
         frame = job.tile.geobox(plan.products[-1].resolution(s2_name))
-        fused = FusedImage(fusion, frame, job.record.timer(self.name()), self._pixels.give_back)
-        if s2_name == job.config.fusion.fusion_auto_check_band:
-            self._check(job, s2_name, landsat, fused)
-        return fused
+        options = job.config.fusion
+        check = None
+        if s2_name == options.fusion_auto_check_band:
+            check = AutoCheck(landsat.data, job.masks.data.data, fusion.shape, options.fusion_auto_check_threshold)
+        done = partial(self._fused, job, s2_name, check, landsat.geobox)
+        return FusedImage(fusion, frame, job.record.timer(self.name()), done, check, job.record.timer("fusion check"))
+
+    def _fused(self, job: Job, s2_name: str, check: AutoCheck | None, grid: GeoBox) -> None:
+        """A band has been fused, to its end or not; called more than once."""
+        self._pixels.give_back()
+        found = check.result() if check and job.fusion_check is None else None
+        if found:
+            job.fusion_check = FusionCheck(s2_name, found.agrees, grid)
+            figures = found.statistics()
+            text = " ".join(f"{name}:{value:.5f}" for name, value in figures.items() if name != "agreeing")
+            job.record.set_quality(OVERALL_STATISTICS=f"{s2_name} {text} within_threshold:{figures['agreeing']:.2f}%")
+            log.debug("%s: fusion check of %s: %s", job.product.name, s2_name, figures)
 
     def postprocess(self, job: Job) -> None:
         plan = _required(job)  # told now: L2H has been completed, and fusion is none of its steps
@@ -197,16 +221,6 @@ class S2L_Fusion(S2L_Process):
             if cache:
                 cache.keep(image, resolution, dn, low)
             return Detail(dn, low, mask, gain=out.gain, offset=out.offset)
-
-    def _check(self, job: Job, s2_name: str, landsat: Image, fused: FusedImage) -> None:
-        threshold = job.config.fusion.fusion_auto_check_threshold
-        with job.record.timer("fusion check"):
-            check = auto_check(landsat.data, job.masks.data.data, fused.rows, fused.shape, threshold, job.pool)
-        job.fusion_check = FusionCheck(s2_name, check.agrees, check.difference, landsat.geobox)
-        figures = check.statistics()
-        text = " ".join(f"{name}:{value:.5f}" for name, value in figures.items() if name != "agreeing")
-        job.record.set_quality(OVERALL_STATISTICS=f"{s2_name} {text} within_threshold:{figures['agreeing']:.2f}%")
-        log.debug("%s: fusion check of %s: %s", job.product.name, s2_name, figures)
 
 
 def fused_bands(product: Product, bands: Iterable[str]) -> dict[str, float]:

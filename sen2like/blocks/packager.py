@@ -10,11 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
-from sen2like.blocks.base import FusionCheck, Job, S2L_Process
+from sen2like.blocks.base import Encoded, FusionCheck, Job, S2L_Process
 from sen2like.blocks.fusion import S2L_Fusion
 from sen2like.config import Config
 from sen2like.packaging.contents import complete, link_fixed, write_fixed
-from sen2like.packaging.output import WrittenFile, WrittenImage
+from sen2like.packaging.output import WrittenFile
 from sen2like.packaging.quantity import THERMAL
 from sen2like.packaging.quicklooks import Previews
 from sen2like.packaging.writer import OutputSettings, ProductWriter
@@ -23,7 +23,7 @@ from sen2like.raster.write import RasterFormat, write_layers
 from sen2like.science.encode import count_not_finite, encode
 from sen2like.science.means import block_means
 from sen2like.science.raw_dn import rounded_dn
-from sen2like.science.resample import mask_rows
+from sen2like.science.resample import gaps
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +40,6 @@ class _Packager(S2L_Process):
         self.writer = ProductWriter(self.level, job.product, job.tile, self.settings, time)
         job.writers[self.level] = self.writer
         self.previews = Previews(job.tile, self.settings.gain, self.settings.offset, single=len(job.bands) == 1)
-        job.previews[self.level] = self.previews
         self._lost = 0
         self._absent = 0
         valid, nodata = job.masks.percentages()
@@ -63,15 +62,16 @@ class _Packager(S2L_Process):
         source = job.product.bands[band]
         with job.record.timer("overviews"):
             wanted = self.previews.factors(source.output_name, image.resolution, source.native)
-            means = block_means(dn, {*self.settings.fmt.factors(image.geobox), *wanted})
+            means = block_means(dn, {*self.settings.fmt.factors(image.geobox), *wanted}, job.scratch.array)
         with job.record.timer("write"):
             written = self.writer.add_image(source, dn, image, means, job.threads)
         with job.record.timer("previews"):
-            self.previews.add(written.band, dn, image.resolution, written.native, source.kind != THERMAL, means)
-        self._written(job, image, band, written)
+            kept = self.previews.add(written.band, dn, image.resolution, written.native, source.kind != THERMAL, means)
+            self.previews.write_complete(self.writer.folder, self.writer.names, self.settings.quicklook_quality)
+        self._written(job, band, Encoded(image, written, kept))
         return image
 
-    def _written(self, job: Job, image: RowImage, band: str, written: WrittenImage) -> None:
+    def _written(self, job: Job, band: str, encoded: Encoded) -> None:
         """Called for every image that was encoded."""
 
     def _encode(self, job: Job, image: RowImage, band: str) -> np.ndarray:
@@ -89,19 +89,21 @@ class _Packager(S2L_Process):
             job.check()
             rho = image.rows(rows.start, rows.stop)
             with job.record.timer("encode"):
-                present = mask_rows(mask, image.shape, rows.start, rows.stop, out.mask_60m)
+                present = gaps(mask, image.shape, rows.start, rows.stop, out.mask_60m)
                 if thermal:
                     rounded_dn(rho, present, out=dn[rows])
-                    absent.append(int(np.count_nonzero((dn[rows] == 0) & (present != 0))))
+                    missing = dn[rows] == 0
+                    absent.append(int(np.count_nonzero(missing if present is None else missing & (present != 0))))
                     return
                 work = job.scratch.array("encoding", rho.shape)
                 encode(rho, out.gain, out.offset, out.rounding, out.clip_negative, present, out=dn[rows], work=work)
                 unusable = count_not_finite(rho, present)
-                never_there = count_not_finite(rho, present & _without_input(image, rows)) if unusable else 0
+                there = np.ones(rho.shape, bool) if present is None else present != 0
+                never_there = count_not_finite(rho, there & _without_input(image, rows)) if unusable else 0
                 lost.append(unusable - never_there)
                 absent.append(never_there)
 
-        for_each_strip(one, image.shape, job.pool)
+        for_each_strip(one, image.shape, job.pool, image.rows_multiple)
         with self._lock:
             self._lost += sum(lost)
             self._absent += sum(absent)
@@ -137,9 +139,9 @@ class S2L_PackagerL2H(_Packager):
     order = 100
     level = "L2H"
 
-    def _written(self, job: Job, image: RowImage, band: str, written: WrittenImage) -> None:
+    def _written(self, job: Job, band: str, encoded: Encoded) -> None:
         if S2L_PackagerL2F.level in job.writers:
-            job.encoded[band] = (image, written)
+            job.encoded[band] = encoded
 
 
 class S2L_PackagerL2F(_Packager):
@@ -163,10 +165,12 @@ class S2L_PackagerL2F(_Packager):
     def process(self, job: Job, image: RowImage, band: str) -> RowImage:
         harmonised = job.writers.get("L2H")
         twin = job.encoded.pop(band, None)
-        if harmonised is None or twin is None or twin[0] is not image:
+        if harmonised is None or twin is None or twin.image is not image:
             return super().process(job, image, band)
-        written = self.writer.link_image(job.product.bands[band], harmonised, twin[1])
-        self.previews.adopt(job.previews["L2H"], written.band, written.native)
+        self.writer.link_image(job.product.bands[band], harmonised, twin.written)
+        self.previews.adopt(twin.kept)
+        with job.record.timer("previews"):
+            self.previews.write_complete(self.writer.folder, self.writer.names, self.settings.quicklook_quality)
         with self._lock:
             self._linked.add(band)
         return image

@@ -35,6 +35,8 @@ OVERVIEWS: Mapping[int, tuple[int, ...]] = {10: (2, 6, 12, 36), 15: (2, 4, 8, 24
 """Overview factors by pixel size, metres; any other pixel size has those of 10 m (spec 10 section 6.1)."""
 QUICKLOOK_PIXEL_M, PREVIEW_PIXEL_M = 30.0, 320.0
 NATURAL, INFRARED = ("B04", "B03", "B02"), ("B12", "B11", "B8A")
+PICTURES: Mapping[str, tuple[str, ...]] = {"B432": NATURAL, "B12118A": INFRARED}
+"""Quicklooks of several bands: red, green, blue."""
 STRETCH = {"B432": 0.25, "B12118A": 0.40}
 """Reflectance that becomes 255; 0 becomes 0. Other pictures are stretched as B432."""
 SITE_STRETCH: Mapping[str, Mapping[str, float]] = {"34RGS": {"B432": 0.40, "B12118A": 1.00}}
@@ -146,9 +148,19 @@ def _write_beside(path: Path, count: int, transform: Affine, epsg: int, scale: f
     path.with_name(f"{path.name}.aux.xml").write_bytes(content)
 
 
+@dataclass(frozen=True)
+class Kept:
+    """What is kept of a band for the pictures."""
+
+    band: str
+    pixels: Mapping[str, tuple[np.ndarray, float]]
+    """By purpose: DN and pixel size, metres."""
+    reflectance: bool
+
+
 @dataclass
 class Previews:
-    """Collects reduced bands of one product while they are encoded, then makes its pictures. Safe to use from threads."""
+    """Collects reduced bands of one product while they are encoded, and makes its pictures. Safe to use from threads."""
 
     tile: MGRSTile
     gain: float
@@ -156,8 +168,13 @@ class Previews:
     single: bool = False
     """True: the product will have one band only, which is kept whatever it is."""
     _reduced: dict[str, tuple[np.ndarray, float]] = field(default_factory=dict, repr=False)
+    _came: set[str] = field(default_factory=set, repr=False)
+    """Bands of which something was kept."""
+    _own: set[str] = field(default_factory=set, repr=False)
+    """Those of them that were added, not adopted."""
     _other: set[str] = field(default_factory=set, repr=False)
     """Bands that are no reflectance."""
+    _made: dict[str, list[WrittenFile]] = field(default_factory=dict, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def factors(self, band: str, resolution: float, native: bool = False) -> list[int]:
@@ -172,7 +189,7 @@ class Previews:
         native: bool = False,
         reflectance: bool = True,
         means: Mapping[int, np.ndarray] | None = None,
-    ) -> None:
+    ) -> Kept | None:
         """Keep `band` (output name) for the pictures if one shows it. `dn` (y, x) uint16 is reduced at once and not kept.
 
         Native bands are in no picture but that of a product of one band; in Landsat products their names clash with others.
@@ -180,16 +197,29 @@ class Previews:
         """
         pixels = self._pixels(band, resolution, native)
         if not pixels:
-            return
+            return None
         pictures = reduced_to(dn, resolution, tuple(pixels.values()), means)
+        found = {key: (picture, pixel) for (key, pixel), picture in zip(pixels.items(), pictures, strict=True)}
+        kept = Kept(band, found, reflectance)
+        self._keep(kept, own=True)
+        return kept
+
+    def adopt(self, kept: Kept | None) -> None:
+        """Take over what another product keeps of a band whose pixels are the same in both."""
+        if kept is not None:
+            self._keep(kept, own=False)
+
+    def _keep(self, kept: Kept, own: bool) -> None:
         with self._lock:
-            for (key, pixel), picture in zip(pixels.items(), pictures, strict=True):
-                self._reduced[key] = (picture, pixel)
-            if not reflectance:
-                self._other.add(band)
+            self._reduced.update(kept.pixels)
+            self._came.add(kept.band)
+            if own:
+                self._own.add(kept.band)
+            if not kept.reflectance:
+                self._other.add(kept.band)
 
     def _pixels(self, band: str, resolution: float, native: bool) -> dict[str, float]:
-        """Pixel sizes of what is kept of a band, by name."""
+        """Pixel sizes of what is kept of a band, by purpose."""
         if not self.single and (native or band not in NATURAL + INFRARED):
             return {}
         pixels = {band: max(QUICKLOOK_PIXEL_M, resolution)}
@@ -197,39 +227,46 @@ class Previews:
             pixels[f"{band} preview"] = max(PREVIEW_PIXEL_M, resolution)
         return pixels
 
-    def adopt(self, other: Previews, band: str, native: bool = False) -> None:
-        """Take over what `other` keeps of a band whose pixels are the same in both products."""
-        if native and not self.single:
+    def write_complete(self, folder: Path, names: ProductNames, quality: int = 75) -> None:
+        """Write those pictures below `folder` whose bands have all come, and forget the bands.
+
+        Pictures of nothing but adopted bands are left to :meth:`write`: they may be those of the other product.
+        """
+        if self.single:
             return
-        with other._lock:
-            kept = {key: value for key, value in other._reduced.items() if key.split()[0] == band}
-        with self._lock:
-            self._reduced.update(kept)
-            self._other |= other._other & {band}
+        for kind, order in PICTURES.items():
+            with self._lock:
+                complete = kind not in self._made and self._came.issuperset(order) and not self._own.isdisjoint(order)
+                if complete:
+                    self._made[kind] = []  # nobody else makes it
+            if complete:
+                self._make(folder, names, kind, quality)
 
     def write(self, folder: Path, names: ProductNames, record: ProcessingRecord, quality: int = 75) -> tuple[WrittenFile, ...]:
-        """Write PVI, thumbnail and quicklooks of `names` below `folder`, and say what was written.
+        """Write PVI, thumbnail and quicklooks of `names` that are still missing below `folder`, and say what was written.
 
         A picture that lacks a band is left out with a warning. A product of exactly one band has a grey quicklook of it.
         """
-        present = [band for band in self._reduced if not band.endswith(" preview")]
-        if self.single and present:
-            single = present[0]
+        if self.single and self._came:
+            (single,) = self._came
             self._skipped(names, record, ("PVI", "QL_B432", "QL_B12118A"), f"the product has only {single}")
             return (self._quicklook(folder, names, single, (single,), quality),)
-        files = []
-        missing = [band for band in NATURAL if band not in present]
-        if missing:
-            self._skipped(names, record, ("PVI", "QL_B432"), f"no band {', '.join(missing)}")
-        else:
-            files += self._preview(folder, names, quality)
-            files.append(self._quicklook(folder, names, "B432", NATURAL, quality))
-        missing = [band for band in INFRARED if band not in present]
-        if missing:
-            self._skipped(names, record, ("QL_B12118A",), f"no band {', '.join(missing)}")
-        else:
-            files.append(self._quicklook(folder, names, "B12118A", INFRARED, quality))
-        return tuple(files)
+        for kind, order in PICTURES.items():
+            missing = [band for band in order if band not in self._came]
+            if missing:
+                pictures = ("PVI", f"QL_{kind}") if order == NATURAL else (f"QL_{kind}",)
+                self._skipped(names, record, pictures, f"no band {', '.join(missing)}")
+            elif kind not in self._made:
+                self._make(folder, names, kind, quality)
+        return tuple(file for kind in PICTURES for file in self._made.get(kind, ()))
+
+    def _make(self, folder: Path, names: ProductNames, kind: str, quality: int) -> None:
+        order = PICTURES[kind]
+        previews = self._preview(folder, names, quality) if order == NATURAL else []
+        self._made[kind] = [*previews, self._quicklook(folder, names, kind, order, quality)]
+        with self._lock:
+            for key in [key for key in self._reduced if key.split()[0] in order]:
+                del self._reduced[key]
 
     def _preview(self, folder: Path, names: ProductNames, quality: int) -> list[WrittenFile]:
         bands, transform = self._bytes([f"{band} preview" for band in NATURAL], "B432")

@@ -37,6 +37,11 @@ class RowImage(ABC):
     def rows(self, start: int, stop: int) -> np.ndarray:
         """Rows [start, stop). Do not write into them: they may be a view of the image."""
 
+    @property
+    def rows_multiple(self) -> int:
+        """It serves the image when strips begin at multiples of so many rows."""
+        return 1
+
     def release(self) -> None:  # noqa: B027 (most hold nothing)
         """Nobody will ask for rows any more: memory that they are made from may be used for something else."""
 
@@ -61,7 +66,7 @@ class RowImage(ABC):
         def one(rows: slice) -> None:
             out[rows] = self.rows(rows.start, rows.stop)
 
-        for_each_strip(one, self.shape, pool)
+        for_each_strip(one, self.shape, pool, self.rows_multiple)
         return Image(out, self.geobox, self.nodata)
 
 
@@ -110,6 +115,10 @@ class LazyImage(RowImage):
                 values = kernel(values, rows)
         return values
 
+    @property
+    def rows_multiple(self) -> int:
+        return self.source.rows_multiple
+
     def release(self) -> None:
         self.source.release()
 
@@ -124,13 +133,15 @@ def strips(shape: tuple[int, int], rows_multiple: int = 1) -> Iterator[slice]:
         yield slice(start, min(start + rows, shape[0]))
 
 
-def for_each_strip(work: Callable[[slice], None], shape: tuple[int, int], pool: Executor | None = None) -> None:
-    """Run `work` on every strip, in the threads of `pool` when there is one; the first error is raised."""
+def for_each_strip(
+    work: Callable[[slice], None], shape: tuple[int, int], pool: Executor | None = None, rows_multiple: int = 1
+) -> None:
+    """Run `work` on each of `strips`, in the threads of `pool` when there is one; the first error is raised."""
     if pool is None:
-        for rows in strips(shape):
+        for rows in strips(shape, rows_multiple):
             work(rows)
     else:
-        for future in [pool.submit(work, rows) for rows in strips(shape)]:
+        for future in [pool.submit(work, rows) for rows in strips(shape, rows_multiple)]:
             future.result()
 
 

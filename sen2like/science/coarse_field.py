@@ -5,6 +5,8 @@ Positions and the rule at the edge are those of `sen2like.science.resample`, int
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from copy import copy
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
@@ -15,7 +17,7 @@ import numpy as np
 from scipy import ndimage
 
 from sen2like.science.resample import GAUSSIAN_REACH, Shape, check_image, smoothing
-from sen2like.science.scratch import Scratch
+from sen2like.science.scratch import Empty, Scratch
 
 LARGEST_PERIOD = 8
 """Enlargement by p / q is done phase by phase up to this p."""
@@ -29,9 +31,9 @@ class CoarseField:
     output pixels apart (a number, or (rows, columns)): Sentinel-2 angles have 5000 m / pixel size. The mesh must reach
     the centres of the last pixels.
 
-    `cut`: values of cells are cut to -cut ... cut, and those that are not finite are 0, before anything else. `scale`: the
-    rows are the values times this; values may be uint16. NaN spreads to the pixels whose stencil touches it. `ValueError`:
-    empty input, unknown positions, no `step` for nodes, `step` for cells or `cut` for nodes, mesh too small.
+    `cut`: values of cells are cut to -cut ... cut, and those that are not finite are 0, before anything else.
+    ``empty(shape, dtype)`` gives arrays to keep the values in. NaN spreads to the pixels whose stencil touches it.
+    `ValueError`: empty input, unknown positions, no `step` for nodes, `step` for cells or `cut` for nodes, mesh too small.
     """
 
     def __init__(
@@ -40,8 +42,8 @@ class CoarseField:
         shape: Shape,
         positions: Literal["cells", "nodes"] = "cells",
         step: float | tuple[float, float] | None = None,
-        scale: float = 1.0,
         cut: float | None = None,
+        empty: Empty = np.empty,
     ):
         check_image(values, shape)
         self.shape = shape
@@ -51,33 +53,36 @@ class CoarseField:
                 raise ValueError("a step is for nodes only; cells are stretched over the grid")
             sigma = smoothing(values.shape, shape)
             if any(sigma):
-                values = np.array(values, np.float64)
-                _cut(values, cut)
+                values = _cut(np.array(values, np.float64), cut)
                 values = ndimage.gaussian_filter(values, sigma, mode="mirror", truncate=GAUSSIAN_REACH)
             if _Periodic.suits(values.shape, shape):
-                self._field = _Periodic(values, shape, scale, cut)
+                self._field = _Periodic.of(values, shape, cut, empty)
             else:
-                values = np.array(values, np.float32)
-                _cut(values, cut)
                 axes = (_stretched(*sizes) for sizes in zip(values.shape, shape, strict=True))
-                self._field = _Positions(_scaled(values, scale), *axes)
+                self._field = _Positions(_cut(np.array(values, np.float32), cut), *axes)
         elif positions == "nodes":
             if cut is not None:
                 raise ValueError("values are cut in cells only, not at nodes")
             axes = (_at_nodes(*sizes) for sizes in zip(values.shape, shape, _pair(step), strict=True))
-            self._field = _Positions(_scaled(values, scale), *axes)
+            self._field = _Positions(np.asarray(values, np.float32), *axes)
         else:
             raise ValueError(f"positions {positions!r} are unknown; known are cells and nodes")
 
     @classmethod
-    def cells(cls, values: np.ndarray, shape: Shape, scale: float = 1.0, cut: float | None = None) -> CoarseField:
+    def cells(cls, values: np.ndarray, shape: Shape, cut: float | None = None, empty: Empty = np.empty) -> CoarseField:
         """Values stretched over the grid."""
-        return cls(values, shape, "cells", scale=scale, cut=cut)
+        return cls(values, shape, "cells", cut=cut, empty=empty)
 
     @classmethod
     def at_nodes(cls, values: np.ndarray, shape: Shape, step: float | tuple[float, float]) -> CoarseField:
         """Values at nodes `step` output pixels apart, from the upper-left corner of the grid on."""
         return cls(values, shape, "nodes", step)
+
+    def minus(self, values: np.ndarray, factor: float, empty: Empty = np.empty) -> CoarseField:
+        """The field of its values less `factor` times `values`, of the same shape and any type."""
+        other = copy(self)
+        other._field = self._field.minus(values, factor, empty)
+        return other
 
     def rows(self, start: int, stop: int, out: np.ndarray | None = None) -> np.ndarray:
         """float32 (stop - start, columns) of the enlarged field, in an array of its own or in `out`."""
@@ -92,6 +97,10 @@ class _Positions:
 
     def __init__(self, values: np.ndarray, rows: _Axis, columns: _Axis):
         self._values, self._rows, self._columns = values, rows, columns
+
+    def minus(self, values: np.ndarray, factor: float, empty: Empty) -> _Positions:
+        less = np.multiply(values, np.float32(factor), dtype=np.float32, out=empty(self._values.shape, np.float32))
+        return _Positions(np.subtract(self._values, less, out=less), self._rows, self._columns)
 
     def rows(self, start: int, stop: int, out: np.ndarray) -> None:
         low, high = self._rows.low[start:stop], self._rows.high[start:stop]
@@ -122,23 +131,50 @@ class _Periodic:
     So all of one phase have the same two weights, and whole planes are added instead of single pixels.
     """
 
-    def __init__(self, values: np.ndarray, shape: Shape, scale: float, cut: float | None):
-        self._scale = scale
-        self._down, self._across = (_phases(*sizes) for sizes in zip(values.shape, shape, strict=True))
-        values = np.ascontiguousarray(values, np.uint16 if values.dtype == np.uint16 else np.float32)
-        # one pixel more on each side: stencils stick out by half a pixel at most
-        around = cv2.copyMakeBorder(values, 1, 1, 1, 1, cv2.BORDER_REFLECT_101)
-        _cut(around, cut)
-        q = self._across.q
-        self._planes = [np.ascontiguousarray(around[:, r::q]) for r in range(q)] if q > 1 else [around]
-        self._periods = shape[1] // self._across.p
+    def __init__(self, planes: np.ndarray, down: _Phases, across: _Phases):
+        """`planes` (q, y, x): every qth column, from each of the first q on, of the field and one pixel more on each side."""
+        self._planes, self._down, self._across = planes, down, across
         self._scratch = Scratch()
+
+    @classmethod
+    def of(cls, values: np.ndarray, shape: Shape, cut: float | None, empty: Empty) -> _Periodic:
+        down, across = (_phases(*sizes) for sizes in zip(values.shape, shape, strict=True))
+        rows, columns = (n + 2 for n in values.shape)  # stencils stick out by half a pixel at most
+        made = cls(empty((across.q, rows, -(-columns // across.q)), np.float32), down, across)
+        for plane, inner in made._inside(values):
+            np.copyto(plane, inner, casting="same_kind")
+            _cut(plane, cut)
+        made._mirror(columns)
+        return made
 
     @staticmethod
     def suits(shape_in: Shape, shape_out: Shape) -> bool:
         """Both sides grow by such a ratio, and there are pixels to mirror at the edges."""
         ratios = [Fraction(n_out, n_in) for n_in, n_out in zip(shape_in, shape_out, strict=True)]
         return min(shape_in) > 1 and all(ratio >= 1 and ratio.numerator <= LARGEST_PERIOD for ratio in ratios)
+
+    def minus(self, values: np.ndarray, factor: float, empty: Empty) -> _Periodic:
+        made = _Periodic(empty(self._planes.shape, np.float32), self._down, self._across)
+        for (plane, inner), (own, _) in zip(made._inside(values), self._inside(values), strict=True):
+            np.multiply(inner, np.float32(factor), dtype=np.float32, out=plane)
+            np.subtract(own, plane, out=plane)
+        made._mirror(values.shape[1] + 2)
+        return made
+
+    def _inside(self, values: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Parts of the planes that are not outside the field, and what of `values` belongs there."""
+        q = self._across.q
+        for r in range(q):
+            inner = values[:, (r - 1) % q :: q]
+            first = 1 if r == 0 else 0
+            yield self._planes[r, 1:-1, first : first + inner.shape[1]], inner
+
+    def _mirror(self, columns: int) -> None:
+        """Set the pixels outside the field; with them it has so many columns."""
+        q, planes = self._across.q, self._planes
+        for outside, inside in ((0, 2), (columns - 1, columns - 3)):
+            planes[outside % q, :, outside // q] = planes[inside % q, :, inside // q]
+        planes[:, 0], planes[:, -1] = planes[:, 2], planes[:, -3]
 
     def rows(self, start: int, stop: int, out: np.ndarray) -> None:
         p, q = self._down.p, self._down.q
@@ -157,39 +193,30 @@ class _Periodic:
     def _rows_across(self, rows: slice) -> np.ndarray:
         """Rows of the field, of that with one more on each side, with their columns interpolated."""
         p, q = self._across.p, self._across.q
-        height = rows.stop - rows.start
+        height, count = rows.stop - rows.start, self._across.count
         parts = []
         for n, (low, weight) in enumerate(self._across.phases):
             left, right = (
-                self._planes[at % q][rows, at // q : at // q + self._periods] for at in (low, low + 1)
+                self._planes[at % q, rows, at // q : at // q + count] for at in (low, low + 1)
             )
-            if weight or left.dtype != np.float32 or self._scale != 1:
-                part = self._scratch.array(f"phase {n}", (height, self._periods))
-                weights = (1 - weight) * self._scale, weight * self._scale
-                left = cv2.addWeighted(left, weights[0], right, weights[1], 0, dst=part, dtype=cv2.CV_32F)
+            if weight:
+                part = self._scratch.array(f"phase {n}", (height, count))
+                left = cv2.addWeighted(left, 1 - weight, right, weight, 0, dst=part)
             parts.append(left)
         if p == 1:
             return parts[0]
-        return cv2.merge(parts, dst=self._scratch.array("across", (height, self._periods, p))).reshape(height, -1)
+        return cv2.merge(parts, dst=self._scratch.array("across", (height, count, p))).reshape(height, -1)
 
 
-def _cut(values: np.ndarray, cut: float | None) -> None:
-    """Cut `values`, in place; of uint16 also at a limit that is no whole number, then at the next one below."""
-    if cut is None:
-        return
-    if values.dtype == np.uint16:
-        if cut < np.iinfo(np.uint16).max:
-            np.minimum(values, np.uint16(cut), out=values)
-        return
-    low, high = values.min(), values.max()
-    if not (np.isfinite(low) and np.isfinite(high)):
-        values[~np.isfinite(values)] = 0
-    if not (low >= -cut and high <= cut):
-        np.clip(values, -cut, cut, out=values)
-
-
-def _scaled(values: np.ndarray, scale: float) -> np.ndarray:
-    return np.asarray(values, np.float32) if scale == 1 else np.multiply(values, scale, dtype=np.float32)
+def _cut(values: np.ndarray, cut: float | None) -> np.ndarray:
+    """`values`, cut in place."""
+    if cut is not None:
+        low, high = values.min(), values.max()
+        if not (np.isfinite(low) and np.isfinite(high)):
+            values[~np.isfinite(values)] = 0
+        if not (low >= -cut and high <= cut):
+            np.clip(values, -cut, cut, out=values)
+    return values
 
 
 @dataclass(frozen=True)
@@ -201,6 +228,8 @@ class _Phases:
 
     p: int
     q: int
+    count: int
+    """Periods of the axis."""
     phases: tuple[tuple[int, float], ...]
 
 
@@ -208,7 +237,7 @@ def _phases(n_in: int, n_out: int) -> _Phases:
     ratio = Fraction(n_out, n_in)
     p, q = ratio.numerator, ratio.denominator
     at = [Fraction((2 * j + 1) * q, 2 * p) - Fraction(1, 2) for j in range(p)]
-    return _Phases(p, q, tuple((u.__floor__() + 1, float(u - u.__floor__())) for u in at))
+    return _Phases(p, q, n_out // p, tuple((u.__floor__() + 1, float(u - u.__floor__())) for u in at))
 
 
 @dataclass(frozen=True)

@@ -10,18 +10,19 @@ in the detail.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
+from functools import partial
 
 import cv2
 import numpy as np
 
 from sen2like.science.coarse_field import CoarseField
-from sen2like.science.resample import Shape, mask_rows, to_resolution
-from sen2like.science.scratch import Empty, Scratch
+from sen2like.science.resample import Shape, gaps, to_resolution
+from sen2like.science.scratch import Arrays, Empty, NamedEmpty, Scratch
 
 PAST_GAIN = 10000.0
 """Usual DN per unit of reflectance of past products."""
@@ -33,8 +34,8 @@ CHECK_RANGE = (0.0001, 1.5)
 """The auto-check compares reflectance cut to this range (section 7)."""
 LARGEST_COMPOSITION = 7
 """Products that fit the bits 1 to 7 of a byte."""
-CHECK_STRIP_ROWS = 16
-"""Rows of the Landsat grid that the auto-check looks at together."""
+BLOCK_COLUMNS = 100000
+"""Columns that are fused together: what a block needs stays inside the second-level cache of one core."""
 
 
 ROW_GAP = 16
@@ -42,7 +43,7 @@ ROW_GAP = 16
 
 
 class Detail:
-    """D = F - H of one past product and band, with the pixels that may be used.
+    """What one past product and band shows that Landsat does not, D = F - H, with the pixels that may be used.
 
     `dn`: uint16 of the band (y, x), 0 = no data. `low`: the same ground at the pixel size of Landsat, DN; see
     :meth:`of_band`. `valid`: uint8 mask over the same ground at any pixel size, 0 = not clear; default all clear.
@@ -68,10 +69,9 @@ class Detail:
         self._dn = dn
         self._valid = valid
         self._protect = protect
-        self._gain = gain
+        self.gain = gain
         limit = max(LIMIT, LEAST_LIMIT + offset / gain) * gain
-        low = low if limit.is_integer() else low.astype(np.float32)  # whole numbers are cut at whole numbers
-        self._low = CoarseField.cells(low, self.shape, 1 / gain, cut=limit)
+        self.low = low if low.max() <= limit else np.minimum(low, limit, dtype=np.float32)
 
     @classmethod
     def of_band(
@@ -87,32 +87,32 @@ class Detail:
         """The detail of a band of `resolution` (metres, 10 or 20); see `low_pass`."""
         return cls(dn, low_pass(dn, resolution, landsat_resolution, pool), valid, gain=gain, offset=offset)
 
-    def rows(self, start: int, stop: int, out: np.ndarray | None = None) -> np.ndarray:
-        """Rows [start, stop) of F - H, reflectance float32, also in `out`; 0 without data and beside pixels without data."""
-        out = self._low.rows(start, stop, out)
-        cv2.addWeighted(self._dn[start:stop], 1 / self._gain, out, -1, 0, dst=out, dtype=cv2.CV_32F)
-        first, last = max(0, start - 1), min(self.shape[0], stop + 1)
-        around = self._dn[first:last]
-        if around.size and around.min() == 0:
-            known = (around != 0).view(np.uint8)
-            if self._protect:
-                known = cv2.erode(known, np.ones((3, 3), np.uint8))
-            cv2.multiply(out, known[start - first : stop - first], dst=out, dtype=cv2.CV_32F)
-        return out
+    def add(self, out: np.ndarray, start: int, stop: int) -> None:
+        """Add rows [start, stop) of F, reflectance, to `out`."""
+        cv2.addWeighted(self._dn[start:stop], 1 / self.gain, out, 1, 0, dst=out, dtype=cv2.CV_32F)
+
+    def flat(self, start: int, stop: int) -> np.ndarray | None:
+        """Where in rows [start, stop) D is 0 for want of data, there or beside, uint8; None: nowhere."""
+        first = max(0, start - 1)
+        around = self._dn[first : stop + 1]
+        if not around.size or around.min():
+            return None
+        missing = (around == 0).view(np.uint8)
+        if self._protect:
+            missing = cv2.dilate(missing, np.ones((3, 3), np.uint8))
+        return missing[start - first : stop - first]
 
     def usable(self, start: int, stop: int) -> np.ndarray | None:
-        """Rows [start, stop) of where the product is clear and the band has data, uint8 (1, else 0); None: everywhere.
+        """Rows [start, stop) of where the product is clear and the band has data, uint8 (not 0, else 0); None: everywhere.
 
         The reference goes by the mask alone; where that calls a pixel without data clear, its fused image is black.
         """
         dn = self._dn[start:stop]
         known = None if dn.size and dn.min() else (dn != 0).view(np.uint8)
-        if self._valid is None:
-            return known
-        clear = mask_rows(self._valid, self.shape, start, stop)
-        if known is not None:
-            return (clear != 0).view(np.uint8) & known
-        return None if clear.all() else (clear != 0).view(np.uint8)
+        clear = None if self._valid is None else gaps(self._valid, self.shape, start, stop)
+        if known is None or clear is None:
+            return known if clear is None else clear
+        return (clear != 0).view(np.uint8) & known
 
 
 def low_pass(
@@ -162,7 +162,11 @@ class Fusion:
     `landsat`: reflectance (y, x), NaN = no data; `data`: uint8 mask over the same ground, 0 = no data; `details`: past
     products, oldest first, all of one shape, which is that of the result; `w` of `extrapolation` chooses predict, None
     composite. `nodata` is the value of the result without data. As in the reference, pixels of Landsat without data
-    count as 0 when their neighbours are interpolated (`landsat` is left alone).
+    count as 0 when their neighbours are interpolated (`landsat` is left alone). ``empty(name, shape, dtype)`` gives arrays
+    for intermediate results.
+
+    Enlarging is linear, so Landsat with the detail of product k is enlarge(Landsat - low-pass image of k) + F_k: one
+    enlargement, of small images. The weights of a pixel sum to 1, so the methods choose from such images, or mix them.
     """
 
     def __init__(
@@ -172,6 +176,7 @@ class Fusion:
         details: Sequence[Detail],
         w: float | None = None,
         nodata: float = 0.0,
+        empty: NamedEmpty | None = None,
     ):
         if not details:
             raise ValueError("fusion needs at least one past product")
@@ -188,20 +193,27 @@ class Fusion:
         self.details = tuple(details)
         self.w = w
         self.nodata = nodata
+        empty = empty or Arrays().array
         known = np.isfinite(landsat)
-        self._masks = [mask for mask in (data, known.view(np.uint8)) if not mask.all()]
+        self._masks = [mask for mask in (data, known.view(np.uint8)) if not mask.min(initial=1)]
         self._scratch = Scratch()
-        self._landsat = CoarseField.cells(landsat, self.shape, cut=LIMIT)
+        self._plain = CoarseField.cells(landsat, self.shape, LIMIT, partial(empty, "plain"))
+        self._beneath = [
+            self._plain.minus(detail.low, 1 / detail.gain, partial(empty, f"beneath {k}"))
+            for k, detail in enumerate(self.details)
+        ]
 
     def rows(self, start: int, stop: int) -> np.ndarray:
         """Rows [start, stop) of the fused band, float32, not clipped."""
-        fused = self._landsat.rows(start, stop)
-        detail = self._composite(start, stop) if self.w is None else self._predict(start, stop, self.w)
-        if detail is not None:
-            cv2.add(fused, detail, dst=fused)
+        fused = np.empty((stop - start, self.shape[1] + ROW_GAP), np.float32)[:, : self.shape[1]]
+        usable = [detail.usable(start, stop) for detail in self.details]
+        if self.w is None:
+            self._composite(start, stop, usable, fused)
+        else:
+            self._predict(start, stop, usable, self.w, fused)
         for mask in self._masks:
-            present = mask_rows(mask, self.shape, start, stop)
-            if present.size and present.min() == 0:
+            present = gaps(mask, self.shape, start, stop)
+            if present is not None:
                 fused[present == 0] = self.nodata
         return fused
 
@@ -211,50 +223,49 @@ class Fusion:
         usable = (detail.usable(start, stop) for detail in self.details)
         return composition([np.ones(shape, np.uint8) if mask is None else mask for mask in usable])
 
-    def _composite(self, start: int, stop: int) -> np.ndarray | None:
-        """The detail of the newest usable product of each pixel, 0 where there is none; None: there is none at all."""
-        # oldest first, but nothing is seen of those before one that is usable everywhere
-        layers: list[tuple[Detail, np.ndarray | None]] = []
-        for detail in reversed(self.details):
-            usable = detail.usable(start, stop)
-            if usable is None or usable.any():
-                layers.insert(0, (detail, usable))
-            if usable is None:
+    def _composite(self, start: int, stop: int, usable: Sequence[np.ndarray | None], out: np.ndarray) -> None:
+        """Landsat with the detail of the newest usable product of each pixel; without any where there is none."""
+        # nothing is seen of what lies below one that is usable everywhere
+        above: list[tuple[int, np.ndarray]] = []
+        lowest = None
+        for k in reversed(range(len(usable))):
+            mask = usable[k]
+            if mask is None:
+                lowest = k
                 break
-        total = None
-        for detail, usable in layers:
-            if total is None:
-                total = self._rows_of(detail, "total", start, stop)
-                _keep(total, usable)
-            elif usable is not None:
-                cv2.copyTo(self._rows_of(detail, "detail", start, stop), usable, dst=total)
-        return total
+            if mask.any():
+                above.append((k, mask))
+        self._with(lowest, start, stop, out)
+        for k, mask in reversed(above):
+            cv2.copyTo(self._with(k, start, stop, self._strip("layer", start, stop)), mask, dst=out)
 
-    def _predict(self, start: int, stop: int, w: float) -> np.ndarray | None:
-        """(1 - w) times the detail of the older product and w times that of the newer; where only one is usable, its detail."""
-        older, newer = (detail.usable(start, stop) for detail in self.details)
-        total, detail = (self._rows_of(d, name, start, stop) for d, name in zip(self.details, ("total", "detail"), strict=True))
-        if older is None and newer is None:
-            return np.asarray(cv2.addWeighted(total, 1 - w, detail, w, 0, dst=total))
-        older, newer = (np.ones(total.shape, np.uint8) if mask is None else mask for mask in (older, newer))
-        both = cv2.addWeighted(total, 1 - w, detail, w, 0, dst=self._strip("both", start, stop))
-        cv2.copyTo(detail, newer, dst=total)
-        cv2.copyTo(both, older & newer, dst=total)
-        _keep(total, older | newer)
-        return total
+    def _predict(self, start: int, stop: int, usable: Sequence[np.ndarray | None], w: float, out: np.ndarray) -> None:
+        """(1 - w) times the image with the older product and w times that with the newer; where one is usable, that one."""
+        first, second = (self._with(k, start, stop, self._strip(f"layer {k}", start, stop)) for k in (0, 1))
+        if all(mask is None for mask in usable):
+            cv2.addWeighted(first, 1 - w, second, w, 0, dst=out)
+            return
+        older, newer = (np.ones(out.shape, np.uint8) if mask is None else mask for mask in usable)
+        self._with(None, start, stop, out)
+        cv2.copyTo(first, older, dst=out)
+        cv2.copyTo(second, newer, dst=out)
+        both = ((older != 0) & (newer != 0)).view(np.uint8)
+        cv2.copyTo(cv2.addWeighted(first, 1 - w, second, w, 0, dst=first), both, dst=out)
 
-    def _rows_of(self, detail: Detail, name: str, start: int, stop: int) -> np.ndarray:
-        return detail.rows(start, stop, self._strip(name, start, stop))
+    def _with(self, k: int | None, start: int, stop: int, out: np.ndarray) -> np.ndarray:
+        """Rows of Landsat enlarged, with the detail of product `k` (None: without any), in `out`."""
+        if k is None:
+            return self._plain.rows(start, stop, out)
+        self._beneath[k].rows(start, stop, out)
+        self.details[k].add(out, start, stop)
+        flat = self.details[k].flat(start, stop)
+        if flat is not None:
+            cv2.copyTo(self._with(None, start, stop, self._strip("plain", start, stop)), flat, dst=out)
+        return out
 
     def _strip(self, name: str, start: int, stop: int) -> np.ndarray:
         """An array for those rows. Not contiguous: OpenCV then goes row by row, and the last bit does not depend on the strip."""
         return self._scratch.array(name, (stop - start, self.shape[1] + ROW_GAP))[:, : self.shape[1]]
-
-
-def _keep(values: np.ndarray, mask: np.ndarray | None) -> None:
-    """Make `values` 0 where `mask` is."""
-    if mask is not None and not mask.all():
-        cv2.multiply(values, mask, dst=values, dtype=cv2.CV_32F)
 
 
 @dataclass(frozen=True)
@@ -284,47 +295,46 @@ class Check:
         }
 
 
-def auto_check(
-    landsat: np.ndarray,
-    data: np.ndarray,
-    fused_rows: Callable[[int, int], np.ndarray],
-    fused_shape: Shape,
-    threshold: float,
-    pool: Executor | None = None,
-) -> Check:
-    """Check of a fused band against the band before fusion.
+class AutoCheck:
+    """Check of a fused band against the band before fusion, made of the fused rows when somebody asks for them.
 
-    `landsat` and `data` as for `Fusion`, but of one shape; `fused_rows(start, stop)` gives rows of the fused band, which
-    has `fused_shape` and any pixel size not above that of Landsat. Pixels are averaged by area over those that are not
-    NaN (the `nodata` to give `Fusion`), so that 20 m bands can be checked too; the reference stops with an error. Strips
-    run in the threads of `pool`.
+    `landsat` and `data` as for `Fusion`, but of one shape; the fused band has `shape` and any pixel size not above that of
+    Landsat. Pixels are averaged by area over those that are not NaN (the `nodata` to give `Fusion`), so that 20 m bands can
+    be checked too; the reference stops with an error. Rows may be added from several threads.
     """
-    if data.shape != landsat.shape:
-        raise ValueError(f"mask of shape {data.shape} does not fit the band of shape {landsat.shape}")
-    if any(n > m for n, m in zip(landsat.shape, fused_shape, strict=True)):
-        raise ValueError(f"fused band of shape {fused_shape} is coarser than the band before fusion, {landsat.shape}")
-    difference = np.empty(landsat.shape, np.float32)
-    ratio = Fraction(fused_shape[0], landsat.shape[0])
-    # rows of the coarse grid come in groups that begin on the edge of a fused row
-    group = ratio.denominator
-    step = -(-CHECK_STRIP_ROWS // group) * group
 
-    def one(start: int) -> None:
-        stop = min(start + step, landsat.shape[0])
-        fused = fused_rows(int(start * ratio), int(stop * ratio))
-        mean = np.clip(area_mean(fused, (stop - start, landsat.shape[1])), -1, 1)
-        before = np.clip(landsat[start:stop], *CHECK_RANGE)
-        difference[start:stop] = (before - np.clip(mean, *CHECK_RANGE)) / before
+    def __init__(self, landsat: np.ndarray, data: np.ndarray, shape: Shape, threshold: float):
+        if data.shape != landsat.shape:
+            raise ValueError(f"mask of shape {data.shape} does not fit the band of shape {landsat.shape}")
+        if any(n > m for n, m in zip(landsat.shape, shape, strict=True)):
+            raise ValueError(f"fused band of shape {shape} is coarser than the band before fusion, {landsat.shape}")
+        self._landsat, self._data, self._threshold = landsat, data, threshold
+        ratio = Fraction(shape[0], landsat.shape[0])
+        self.rows_multiple = ratio.numerator
+        """Rows of Landsat and fused rows have a common edge after so many of these."""
+        self._group = ratio.denominator
+        self._difference = np.empty(landsat.shape, np.float32)
+        self._seen = np.zeros(landsat.shape[0] // self._group, bool)
 
-    starts = range(0, landsat.shape[0], step)
-    if pool is None:
-        for start in starts:
-            one(start)
-    else:
-        for future in [pool.submit(one, start) for start in starts]:
-            future.result()
-    difference[data == 0] = np.nan
-    return Check(difference, (np.abs(difference) < threshold).astype(np.uint16))
+    def add(self, start: int, fused: np.ndarray) -> None:
+        """Fused rows from `start` on; whole groups of `rows_multiple` rows are looked at, others left out."""
+        first, last = -(-start // self.rows_multiple), (start + len(fused)) // self.rows_multiple
+        if first >= last:
+            return
+        rows = slice(first * self._group, last * self._group)
+        part = fused[first * self.rows_multiple - start : last * self.rows_multiple - start]
+        mean = np.clip(area_mean(part, (rows.stop - rows.start, self._landsat.shape[1])), -1, 1)
+        before = np.clip(self._landsat[rows], *CHECK_RANGE)
+        difference = (before - np.clip(mean, *CHECK_RANGE)) / before
+        difference[self._data[rows] == 0] = np.nan
+        self._difference[rows] = difference
+        self._seen[first:last] = True
+
+    def result(self) -> Check | None:
+        """None: some rows have not been seen."""
+        if not self._seen.all():
+            return None
+        return Check(self._difference, (np.abs(self._difference) < self._threshold).astype(np.uint16))
 
 
 def area_mean(values: np.ndarray, shape: Shape) -> np.ndarray:

@@ -7,19 +7,24 @@ from math import lcm
 
 import numpy as np
 
+from sen2like.science.scratch import Arrays, NamedEmpty
+
 STRIP_BYTES = 1 << 20
 """Of the image that `block_means` sums at once."""
 
 
-def block_means(dn: np.ndarray, factors: Iterable[int]) -> dict[int, np.ndarray]:
+def block_means(dn: np.ndarray, factors: Iterable[int], empty: NamedEmpty | None = None) -> dict[int, np.ndarray]:
     """Means of blocks of factor x factor pixels with data (not 0), uint16, by factor; the numbers of GDAL's AVERAGE overviews.
 
     `dn` is uint16 (y, x). Rounded to nearest, halves up; 0 where no pixel has data. Results have ceil(n / factor) pixels a
-    side; blocks that the edge cuts are means of what they have. One pass over the image gives all of them.
+    side; blocks that the edge cuts are means of what they have. One pass over the image gives all of them. `empty` gives
+    the arrays for them.
     """
     if dn.dtype != np.uint16 or dn.ndim != 2 or dn.size == 0:
         raise ValueError(f"means are made of uint16 in rows and columns, not of {dn.dtype} of shape {dn.shape}")
-    means = {factor: np.empty([-(-n // factor) for n in dn.shape], np.uint16) for factor in sorted(set(factors))}
+    empty = empty or Arrays().array
+    shapes = {factor: (-(-dn.shape[0] // factor), -(-dn.shape[1] // factor)) for factor in sorted(set(factors))}
+    means = {factor: empty(f"means {factor}", shape, np.uint16) for factor, shape in shapes.items()}
     if not means:
         return {}
     multiple = lcm(*means)

@@ -27,8 +27,9 @@ GAUSSIAN_REACH = 4.0
 """The smoothing before a reduction ends at this many sigma."""
 SPLINE_REACH = 24
 """Pixels after which the cubic spline prefilter has forgotten an edge: its pole to this power is 2e-14."""
-MATRIX_BLOCK = 64
-"""Outputs of one axis that `to_resolution` computes with one matrix."""
+MATRIX_BLOCK, MATRIX_REACH = 32, 16
+"""Outputs of one axis that `to_resolution` computes with one matrix, of all inputs so near: what lies beyond adds less than
+5e-5 to DN, which are rounded then."""
 LARGEST_REPEAT = 8
 """Mask pixels are repeated by OpenCV up to so many times; beyond, its positions may be a rounding error off."""
 WORK_BYTES = 1 << 24
@@ -68,28 +69,26 @@ def to_resolution(
     """
     if not (res_in > 0 and res_out > 0):
         raise ValueError(f"pixel sizes must be above 0, not {res_in:g} and {res_out:g}")
-    ratio = res_out / res_in
-    block = round(ratio)
-    whole = block >= 1 and abs(ratio - block) < 1e-6
+    ratio, block = res_out / res_in, whole_ratio(res_in, res_out)
     rows, columns = dn.shape if dn.ndim == 2 else (0, 0)
-    shape = (-(-rows // block), -(-columns // block)) if whole else (round(rows / ratio), round(columns / ratio))
+    shape = (-(-rows // block), -(-columns // block)) if block else (round(rows / ratio), round(columns / ratio))
     check_image(dn, shape)
     dn = _as_uint16(dn)
-    if whole and block == 1:
+    if block == 1:
         return dn.copy()
     out = empty(shape, np.uint16)
-    low, high = (0, 0) if whole else (int(dn.min()), int(dn.max()))
+    low, high = (0, 0) if block else (int(dn.min()), int(dn.max()))
     scratch = Scratch()
 
     def one(strip: slice) -> None:
-        if whole:
+        if block:
             out[strip] = _block_means(dn[strip.start * block : strip.stop * block], block)
         else:
             rows = _spline_rows(dn, shape, strip, scratch)
             np.clip(rows, low, high, out=rows)
             np.rint(rows, out=out[strip], casting="unsafe")
 
-    strips = _work_strips(dn.shape, shape) if whole else _matrix_strips(shape[0])
+    strips = _work_strips(dn.shape, shape) if block else _matrix_strips(shape[0])
     if pool is None:
         for strip in strips:
             one(strip)
@@ -97,6 +96,12 @@ def to_resolution(
         for future in [pool.submit(one, strip) for strip in strips]:
             future.result()
     return out
+
+
+def whole_ratio(res_in: float, res_out: float) -> int | None:
+    """How many pixels of `res_in` lie along one of `res_out`; None: no whole number."""
+    block = round(res_out / res_in)
+    return block if block >= 1 and abs(res_out / res_in - block) < 1e-6 else None
 
 
 def mask_rows(
@@ -131,6 +136,19 @@ def mask_rows(
     # columns once per source row: enlarging repeats rows
     used, again = np.unique(rows - first, return_inverse=True)
     return np.take(np.take(block[used], columns, axis=1), again, axis=0)
+
+
+def gaps(
+    mask: np.ndarray, shape: Shape, start: int, stop: int, rule_60m: Literal["reference", "nearest"] = "reference"
+) -> np.ndarray | None:
+    """`mask_rows`; None: no pixel of them is 0. Quick where no pixel of the mask near those rows is 0."""
+    check_image(mask, shape)
+    reach = _reach(mask.shape[0], shape[0])
+    near = mask[max(0, start * mask.shape[0] // shape[0] - reach) : -(-stop * mask.shape[0] // shape[0]) + reach]
+    if near.min(initial=1):
+        return None
+    rows = mask_rows(mask, shape, start, stop, rule_60m)
+    return None if rows.min(initial=1) else rows
 
 
 def _nearest(n_in: int, n_out: int) -> np.ndarray:
@@ -185,7 +203,7 @@ def _spline_rows(values: np.ndarray, shape: Shape, rows: slice, scratch: Scratch
 def _spline_matrix(n_in: int, n_out: int, start: int, stop: int) -> tuple[int, np.ndarray]:
     """(first, W): outputs [start, stop) of an axis are W @ inputs[first : first + W.shape[1]]."""
     scale = n_in / n_out
-    halo = _reach(n_in, n_out) + 2 + SPLINE_REACH
+    halo = _reach(n_in, n_out) + 2 + MATRIX_REACH
     first = max(0, int((start + 0.5) * scale - 0.5) - halo)
     last = min(n_in, int((stop - 0.5) * scale - 0.5) + halo + 1)
     units = np.eye(last - first)

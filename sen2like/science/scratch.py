@@ -9,6 +9,8 @@ from numpy.typing import DTypeLike
 
 Empty = Callable[[tuple[int, ...], DTypeLike], np.ndarray]
 """``empty(shape, dtype)``: an array of any content, `np.empty` or one that is used again."""
+NamedEmpty = Callable[[str, tuple[int, ...], DTypeLike], np.ndarray]
+"""``empty(name, shape, dtype)``: the same by name, as `Arrays.array` gives it."""
 
 
 class Arrays:

@@ -166,11 +166,35 @@ def test_bands_of_different_pixel_size_meet_on_the_coarsest(tmp_path, names):
 
 
 def test_bands_of_another_product_are_adopted_unless_they_are_native(tmp_path, names):
-    harmonised, fused = previews(["B8A", "B11", "B12"]), previews(["B11"])
+    harmonised, fused = (quicklooks.Previews(mgrs.tile("31TFJ"), 10000, 1000) for _ in range(2))
     for band in ("B8A", "B12"):
-        fused.adopt(harmonised, band)
-    fused.adopt(harmonised, "B11", native=True)
+        fused.adopt(harmonised.add(band, np.full((366, 366), 2250, np.uint16), 300))
+    fused.add("B11", np.full((366, 366), 2350, np.uint16), 300)
+    fused.adopt(harmonised.add("B11", np.full((366, 366), 60000, np.uint16), 300, native=True))
     files = fused.write(tmp_path, names, ProcessingRecord())
     with rasterio.open(tmp_path / files[0].path) as picture:
-        # B11 was 2250 in `fused` and 2350 in `harmonised`; reflectance 0 to 0.4 becomes 0 to 255
-        assert picture.read(2)[9, 9] == pytest.approx(1250 * 255 / 4000, abs=3)
+        # reflectance 0 to 0.4 becomes 0 to 255
+        assert picture.read(2)[9, 9] == pytest.approx(1350 * 255 / 4000, abs=3)
+
+
+def test_pictures_are_written_as_soon_as_their_bands_have_come(tmp_path, names):
+    collected = previews(["B02", "B03", "B8A"])
+    collected.write_complete(tmp_path, names)
+    assert not list(tmp_path.rglob("*QL*"))
+    collected.add("B04", np.full((366, 366), 2450, np.uint16), 300)
+    collected.write_complete(tmp_path, names)
+    (natural,) = tmp_path.rglob("*QL_B432.jpg")
+    before = natural.stat().st_mtime_ns
+    record = ProcessingRecord()
+    assert [file.kind for file in collected.write(tmp_path, names, record)] == ["PVI", "THUMBNAIL", "QL_B432"]
+    assert natural.stat().st_mtime_ns == before
+    assert record.warnings == ["QL_B12118A not made: no band B12, B11"]
+
+
+def test_pictures_of_adopted_bands_only_wait_until_they_are_asked_for(tmp_path, names):
+    fused = quicklooks.Previews(mgrs.tile("31TFJ"), 10000, 1000)
+    for band in ("B8A", "B11", "B12"):
+        fused.adopt(quicklooks.Previews(mgrs.tile("31TFJ"), 10000, 1000).add(band, np.full((366, 366), 2250, np.uint16), 300))
+    fused.write_complete(tmp_path, names)
+    assert not list(tmp_path.rglob("*QL*"))
+    assert [file.kind for file in fused.write(tmp_path, names, ProcessingRecord())] == ["QL_B12118A"]

@@ -92,14 +92,21 @@ def test_other_ratios_are_not_periodic(shape_in, shape_out):
     assert not _Periodic.suits(shape_in, shape_out)
 
 
-@pytest.mark.parametrize("shape_out", [(18, 18), (13, 13)], ids=["periodic", "any position"])
-def test_whole_numbers_with_a_scale_are_the_field_in_units(shape_out):
-    dn = np.random.default_rng(4).integers(0, 65536, (6, 6)).astype(np.uint16)
-    expected = enlarge(dn / 10000, shape_out, dtype=np.float64)
-    np.testing.assert_allclose(CoarseField.cells(dn, shape_out, 1e-4).rows(0, shape_out[0]), expected, rtol=1e-6)
+def test_values_are_left_alone_and_kept_in_arrays_given():
+    values = np.arange(12.0).reshape(3, 4)
+    kept = []
+
+    def empty(shape, dtype):
+        kept.append(np.full(shape, np.nan, dtype))
+        return kept[-1]
+
+    rows = CoarseField.cells(values, (9, 12), empty=empty).rows(0, 9)
+    np.testing.assert_allclose(rows, enlarge(np.arange(12.0).reshape(3, 4), (9, 12)), atol=1e-6)
+    np.testing.assert_array_equal(values, np.arange(12.0).reshape(3, 4))
+    assert len(kept) == 1
 
 
-@pytest.mark.parametrize("shape_out", [(18, 18), (13, 13), (4, 18)], ids=["periodic", "any position", "smoothed"])
+@pytest.mark.parametrize("shape_out", [(18, 18), (9, 9), (13, 13), (4, 18)], ids=["3", "3/2", "any position", "smoothed"])
 def test_values_are_cut_before_they_are_interpolated(shape_out):
     values = np.random.default_rng(5).uniform(-3, 3, (6, 6)).astype(np.float32)
     values[1, 1], values[4, 2], values[3, 3] = np.nan, np.inf, -np.inf
@@ -110,8 +117,14 @@ def test_values_are_cut_before_they_are_interpolated(shape_out):
     np.testing.assert_array_equal(values, before)
 
 
-def test_whole_numbers_are_cut_and_left_alone():
-    dn = np.array([[9000, 12000], [10000, 65535]], np.uint16)
-    rows = CoarseField.cells(dn, (2, 2), cut=10000).rows(0, 2)
-    assert rows.tolist() == [[9000, 10000], [10000, 10000]]
-    assert dn.max() == 65535
+@pytest.mark.parametrize("shape_in", [(6, 6), (5, 7), (2, 2), (2, 3)])
+@pytest.mark.parametrize("ratio", [3, 1.5, 2.3])
+def test_the_field_of_a_difference_is_the_difference_of_the_fields(shape_in, ratio):
+    rng = np.random.default_rng(6)
+    values, dn = rng.uniform(-1, 1, shape_in).astype(np.float32), rng.integers(0, 20000, shape_in).astype(np.uint16)
+    shape_out = tuple(round(n * ratio) for n in shape_in)
+    field = CoarseField.cells(values, shape_out)
+    less = field.minus(dn, 1e-4)
+    expected = enlarge(values - dn / 1e4, shape_out, dtype=np.float64)
+    np.testing.assert_allclose(less.rows(0, shape_out[0]), expected, atol=1e-6)
+    np.testing.assert_allclose(field.rows(0, shape_out[0]), enlarge(values, shape_out, dtype=np.float64), atol=1e-6)

@@ -1,6 +1,5 @@
 """Fusion against the worked examples of spec 06 sections 6.5 and 7 and against a literal evaluation of F and H."""
 
-from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 
 import numpy as np
@@ -11,7 +10,7 @@ from scipy import ndimage
 
 from sen2like.science import fusion
 from sen2like.science.encode import encode
-from sen2like.science.fusion import Detail, Fusion, auto_check
+from sen2like.science.fusion import AutoCheck, Detail, Fusion
 from sen2like.science.resample import enlarge
 
 RAMP = np.arange(1000, 1120, 10)
@@ -85,6 +84,20 @@ def literal_fusion(landsat, data, dn, valid, ratio, w=None):
     return np.where(literal_mask(data, dn[0].shape) == 0, 0, out)
 
 
+def detail_rows(detail):
+    """F - H: what fusion adds to a black image."""
+    return Fusion(np.zeros(detail.low_shape, np.float32), np.ones(detail.low_shape, np.uint8), [detail]).rows(0, detail.shape[0])
+
+
+def checked(landsat, data, fused, threshold, strip=None):
+    """The check of a whole fused image, shown to it in strips of `strip` rows."""
+    check = AutoCheck(landsat, data, fused.shape, threshold)
+    strip = strip or len(fused)
+    for start in range(0, len(fused), strip):
+        check.add(start, fused[start : start + strip])
+    return check.result()
+
+
 # section 6.5, one product -------------------------------------------------------------------------------------------------
 
 
@@ -100,7 +113,7 @@ def literal_fusion(landsat, data, dn, valid, ratio, w=None):
 )
 def test_low_pass_image_of_the_worked_examples(row, resolution, expected):
     dn = square(row)
-    low = dn / 10000 - Detail.of_band(dn, resolution).rows(0, 12)
+    low = dn / 10000 - detail_rows(Detail.of_band(dn, resolution))
     np.testing.assert_allclose(low[5, : len(expected)], expected, atol=1e-6)
 
 
@@ -108,20 +121,20 @@ def test_low_pass_image_of_the_worked_examples(row, resolution, expected):
     ("resolution", "expected"), [(10, [0, 0.06667, 0.03333, 0, 0]), (20, [0, 0, 0, 0.00015, 0.00025, 0.00005, 0])]
 )
 def test_detail_beside_no_data_is_protected_by_one_pixel(resolution, expected):
-    row = Detail.of_band(square(EDGE), resolution).rows(0, 12)[5]
+    row = detail_rows(Detail.of_band(square(EDGE), resolution))[5]
     np.testing.assert_allclose(row[4 : 4 + len(expected)], expected, atol=6e-6)
     np.testing.assert_array_equal(row[:4], 0)
 
 
 def test_low_pass_image_of_the_product_itself_is_not_protected():
     dn, low = square(EDGE), np.full((4, 4), 2000, np.uint16)
-    row = Detail(dn, low, protect=False).rows(0, 12)[5]
+    row = detail_rows(Detail(dn, low, protect=False))[5]
     np.testing.assert_allclose(row, [0] * 4 + [0.1] * 8, atol=1e-7)
 
 
 def test_bright_targets_are_cut_in_the_low_pass_image_only():
     detail = Detail.of_band(np.full((12, 12), 12500, np.uint16), 10)
-    np.testing.assert_allclose(detail.rows(0, 12), 0.25, atol=1e-6)
+    np.testing.assert_allclose(detail_rows(detail), 0.25, atol=1e-6)
 
 
 # section 6.5, two products ------------------------------------------------------------------------------------------------
@@ -187,7 +200,7 @@ def test_prediction_of_the_example(example):
 def test_auto_check_of_the_example(example):
     landsat, data, details = example
     fused = Fusion(landsat, data, details, w=fusion.extrapolation(FIRST, SECOND, TARGET))
-    check = auto_check(landsat, data, fused.rows, fused.shape, 0.1)
+    check = checked(landsat, data, fused.rows(0, 12), 0.1)
     np.testing.assert_allclose(check.difference[1:3], [[0.00791, -0.07351, 0.04386, 0]] * 2, atol=6e-6)
     np.testing.assert_allclose(check.difference[3], [0.00791, -0.07351, 0.04386, np.nan], atol=6e-6)
     expected = np.ones((4, 4))
@@ -369,14 +382,14 @@ def literal_area_mean(fine, n):
 
 
 @pytest.mark.parametrize(("n", "fine"), [(20, 60), (200, 600), (20, 30), (200, 300), (201, 300), (7, 7)])
-@pytest.mark.parametrize("threads", [None, 2])
-def test_check_compares_means_by_area_at_any_ratio(n, fine, threads):
+@pytest.mark.parametrize("groups", [None, 1, 3])
+def test_check_compares_means_by_area_at_any_ratio(n, fine, groups):
     rng = np.random.default_rng(n)
     fused = rng.uniform(0.05, 1.4, (fine, fine)).astype(np.float32)
     landsat = rng.uniform(-0.1, 1.7, (n, n)).astype(np.float32)
     data = mask((n, n), 1, 0.9)
-    pool = ThreadPoolExecutor(threads) if threads else None
-    check = auto_check(landsat, data, lambda a, b: fused[a:b], fused.shape, 0.1, pool)
+    multiple = AutoCheck(landsat, data, fused.shape, 0.1).rows_multiple
+    check = checked(landsat, data, fused, 0.1, groups and groups * multiple)
     before = np.clip(landsat.astype(float), 0.0001, 1.5)
     expected = (before - np.clip(np.clip(literal_area_mean(fused, n), -1, 1), 0.0001, 1.5)) / before
     expected[data == 0] = np.nan
@@ -389,7 +402,7 @@ def test_check_compares_means_by_area_at_any_ratio(n, fine, threads):
 def test_check_leaves_pixels_without_data_out_of_the_means():
     fused = np.full((6, 6), 0.2, np.float32)
     fused[:, :3] = np.nan
-    check = auto_check(np.full((4, 4), 0.2, np.float32), np.ones((4, 4), np.uint8), lambda a, b: fused[a:b], (6, 6), 0.1)
+    check = checked(np.full((4, 4), 0.2, np.float32), np.ones((4, 4), np.uint8), fused, 0.1)
     np.testing.assert_allclose(check.difference[:, 2:], 0, atol=1e-6)
     assert np.isnan(check.difference[:, :2]).all()
     assert check.statistics()["agreeing"] == 100
@@ -397,7 +410,7 @@ def test_check_leaves_pixels_without_data_out_of_the_means():
 
 def test_statistics_of_the_check():
     fused = np.array([[0.2, 0.19], [0.16, np.nan]], np.float32)
-    check = auto_check(np.full((2, 2), 0.2, np.float32), np.ones((2, 2), np.uint8), lambda a, b: fused[a:b], (2, 2), 0.1)
+    check = checked(np.full((2, 2), 0.2, np.float32), np.ones((2, 2), np.uint8), fused, 0.1)
     std = np.std([0, 0.05, 0.2])
     expected = {"max": 0.2, "mean": 0.25 / 3, "std": std, "min": 0.0, "agreeing": 200 / 3}
     assert check.statistics() == pytest.approx(expected, abs=1e-6)
@@ -405,7 +418,7 @@ def test_statistics_of_the_check():
 
 def test_check_without_any_data_has_no_statistics():
     nothing = np.zeros((4, 4), np.uint8)
-    check = auto_check(np.full((4, 4), 0.2, np.float32), nothing, lambda a, b: np.zeros((b - a, 6), np.float32), (6, 6), 0.1)
+    check = checked(np.full((4, 4), 0.2, np.float32), nothing, np.zeros((6, 6), np.float32), 0.1)
     assert not check.agrees.any()
     assert all(np.isnan(v) for v in check.statistics().values())
 
@@ -442,6 +455,16 @@ def test_fusion_refuses_what_does_not_fit(landsat, sides, w, words):
 def test_check_refuses_shapes_that_do_not_fit():
     rho = np.full((4, 4), 0.2, np.float32)
     with pytest.raises(ValueError, match="mask"):
-        auto_check(rho, np.ones((6, 6), np.uint8), lambda a, b: rho[a:b], (4, 4), 0.1)
+        AutoCheck(rho, np.ones((6, 6), np.uint8), (4, 4), 0.1)
     with pytest.raises(ValueError, match="coarser"):
-        auto_check(rho, np.ones((4, 4), np.uint8), lambda a, b: rho[a:b], (2, 2), 0.1)
+        AutoCheck(rho, np.ones((4, 4), np.uint8), (2, 2), 0.1)
+
+
+def test_check_of_rows_that_nobody_asked_for_has_no_result():
+    fused = np.full((12, 12), 0.2, np.float32)
+    check = AutoCheck(np.full((4, 4), 0.2, np.float32), np.ones((4, 4), np.uint8), fused.shape, 0.1)
+    for start, stop in ((0, 3), (3, 8), (8, 12)):  # rows 6 to 8 lie in two strips
+        check.add(start, fused[start:stop])
+    assert check.result() is None
+    check.add(6, fused[6:9])
+    assert check.result().agrees.all()
