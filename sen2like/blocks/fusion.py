@@ -15,7 +15,7 @@ from sen2like.auxiliary.past_products import PastProduct
 from sen2like.blocks.base import FusionCheck, FusionPlan, Job, S2L_Process
 from sen2like.errors import BlockError
 from sen2like.products.model import Product
-from sen2like.raster.image import RowImage, Timer
+from sen2like.raster.image import Image, RowImage, Timer
 from sen2like.raster.read import read_geobox
 from sen2like.science.fusion import AutoCheck, Detail, Fusion, low_pass
 from sen2like.science.masks import resize_nearest
@@ -114,6 +114,11 @@ class S2L_Fusion(S2L_Process):
             first = wanted if wanted in fused else next(iter(fused))
             self._ahead = first, job.aside.submit(self._read_ahead, job, first)
 
+    @staticmethod
+    def will_fuse(job: Job, band: str) -> bool:
+        """Whether a band (own name) gets fused, if this block runs."""
+        return job.fusion is not None and job.product.bands[band].s2_name in FUSED
+
     def preprocess(self, job: Job) -> None:
         plan, options = _required(job), job.config.fusion
         self._masks = self._reading.result() if self._reading else self._read_masks(job)
@@ -131,12 +136,12 @@ class S2L_Fusion(S2L_Process):
 
     def process(self, job: Job, image: RowImage, band: str) -> RowImage:
         s2_name = job.product.bands[band].s2_name
-        if s2_name not in FUSED:
+        if s2_name is None or not self.will_fuse(job, band):
             return image
         plan = _required(job)
         self._pixels.take(job)
         decoded = self._taken_ahead(s2_name)
-        landsat = image.computed(job.pool, partial(self._pixels.array, "landsat"))
+        landsat = image if isinstance(image, Image) else image.computed(job.pool, partial(self._pixels.array, "landsat"))
         details = [
             self._detail(job, product, s2_name, landsat.resolution, mask, decoded.get(product.name))
             for product, mask in zip(plan.products, self._masks, strict=True)

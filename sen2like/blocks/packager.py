@@ -6,6 +6,7 @@ import threading
 from collections.abc import Sequence
 from concurrent.futures import Future
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -55,7 +56,10 @@ class _Packager(S2L_Process):
         return job.aside.submit(write_fixed, self.writer, job.product, job.masks, job.angles)
 
     def process(self, job: Job, image: RowImage, band: str) -> RowImage:
-        dn = self._encode(job, image, band)
+        given = image
+        if job.last is not self and S2L_Fusion.will_fuse(job, band):  # which needs it too: no row is made twice
+            image = image.computed(job.pool, partial(job.scratch.array, "computed"))
+        dn = self._encode(job, image, band, given)
         if job.last is self:
             image.release()
         job.check()
@@ -74,10 +78,11 @@ class _Packager(S2L_Process):
     def _written(self, job: Job, band: str, encoded: Encoded) -> None:
         """Called for every image that was encoded."""
 
-    def _encode(self, job: Job, image: RowImage, band: str) -> np.ndarray:
+    def _encode(self, job: Job, image: RowImage, band: str, given: RowImage) -> np.ndarray:
         """DN of the band, computed strip by strip through all pixel-wise blocks before this one.
 
-        A thermal band is no reflectance: it keeps its DN, which resampling alone has touched.
+        `given`: the image as it came here, which knows its input. A thermal band is no reflectance: it keeps its DN, which
+        resampling alone has touched.
         """
         thermal = job.product.bands[band].kind == THERMAL
         out = job.config.output_format
@@ -97,9 +102,11 @@ class _Packager(S2L_Process):
                     return
                 work = job.scratch.array("encoding", rho.shape)
                 encode(rho, out.gain, out.offset, out.rounding, out.clip_negative, present, out=dn[rows], work=work)
+                if dn[rows].min(initial=1):  # every pixel has a value
+                    return
                 unusable = count_not_finite(rho, present)
                 there = np.ones(rho.shape, bool) if present is None else present != 0
-                never_there = count_not_finite(rho, there & _without_input(image, rows)) if unusable else 0
+                never_there = count_not_finite(rho, there & _without_input(given, rows)) if unusable else 0
                 lost.append(unusable - never_there)
                 absent.append(never_there)
 

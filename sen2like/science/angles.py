@@ -5,7 +5,7 @@
 """
 
 import numpy as np
-from scipy.ndimage import distance_transform_edt
+import scipy
 
 STORED_PER_DEGREE = 100
 """Angle images are int16 in 1/100 degree."""
@@ -61,7 +61,7 @@ def fill_nearest(*grids: np.ndarray) -> tuple[np.ndarray, ...]:
     unknown = ~np.isfinite(np.sum(grids, axis=0))
     if unknown.all() or not unknown.any():
         return grids
-    rows, columns = distance_transform_edt(unknown, return_distances=False, return_indices=True)
+    rows, columns = scipy.ndimage.distance_transform_edt(unknown, return_distances=False, return_indices=True)
     return tuple(grid[rows, columns] for grid in grids)
 
 

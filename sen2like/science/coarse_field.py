@@ -14,7 +14,7 @@ from typing import Literal
 
 import cv2
 import numpy as np
-from scipy import ndimage
+import scipy
 
 from sen2like.science.resample import GAUSSIAN_REACH, Shape, check_image, smoothing
 from sen2like.science.scratch import Empty, Scratch
@@ -54,7 +54,7 @@ class CoarseField:
             sigma = smoothing(values.shape, shape)
             if any(sigma):
                 values = _cut(np.array(values, np.float64), cut)
-                values = ndimage.gaussian_filter(values, sigma, mode="mirror", truncate=GAUSSIAN_REACH)
+                values = scipy.ndimage.gaussian_filter(values, sigma, mode="mirror", truncate=GAUSSIAN_REACH)
             if _Periodic.suits(values.shape, shape):
                 self._field = _Periodic.of(values, shape, cut, empty)
             else:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 import cv2
 import numpy as np
-from scipy import fft
+import scipy
 
 from sen2like.science.corners import Features, Rows, feature_image, in_strips
 from sen2like.science.resample import mask_rows
@@ -191,10 +191,10 @@ def coarse_shift(reference: Features, image: np.ndarray, mask: np.ndarray) -> tu
     second = _gradients(image, mask)
     if min(first.shape) < 4 * reach:
         return None
-    size = [fft.next_fast_len(n + reach, real=True) for n in first.shape]
-    spectrum = fft.rfft2(second, size)
-    spectrum *= np.conj(fft.rfft2(first, size))
-    correlation = fft.irfft2(spectrum, size)
+    size = [scipy.fft.next_fast_len(n + reach, real=True) for n in first.shape]
+    spectrum = scipy.fft.rfft2(second, size)
+    spectrum *= np.conj(scipy.fft.rfft2(first, size))
+    correlation = scipy.fft.irfft2(spectrum, size)
     window = np.roll(correlation, (reach, reach), axis=(0, 1))[: 2 * reach + 1, : 2 * reach + 1]
     y, x = (int(i) for i in np.unravel_index(window.argmax(), window.shape))
     around = np.hypot(*np.ogrid[-y : 2 * reach + 1 - y, -x : 2 * reach + 1 - x]) > 3

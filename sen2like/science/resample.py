@@ -15,8 +15,8 @@ from typing import Literal
 
 import cv2
 import numpy as np
+import scipy  # its parts are imported when they are used: many runs never do
 from numpy.typing import DTypeLike
-from scipy import ndimage
 
 from sen2like.science.means import block_sums
 from sen2like.science.scratch import Empty, Scratch
@@ -175,10 +175,10 @@ def _enlarged_rows(values: np.ndarray, shape: Shape, rows: slice, order: int, li
     part = values[first:last].astype(np.float64)
     sigma = smoothing(values.shape, shape)
     if any(sigma):
-        part = ndimage.gaussian_filter(part, sigma, mode="mirror", truncate=GAUSSIAN_REACH)
+        part = scipy.ndimage.gaussian_filter(part, sigma, mode="mirror", truncate=GAUSSIAN_REACH)
     offset = [(rows.start + 0.5) * scale[0] - 0.5 - first, 0.5 * scale[1] - 0.5]
     size = (rows.stop - rows.start, shape[1])
-    result = ndimage.affine_transform(part, scale, offset, size, order=order, mode="mirror")
+    result = scipy.ndimage.affine_transform(part, scale, offset, size, order=order, mode="mirror")
     return result if limits is None else np.clip(result, *limits, out=result)
 
 
@@ -208,11 +208,11 @@ def _spline_matrix(n_in: int, n_out: int, start: int, stop: int) -> tuple[int, n
     last = min(n_in, int((stop - 0.5) * scale - 0.5) + halo + 1)
     units = np.eye(last - first)
     if n_in > n_out:
-        units = ndimage.gaussian_filter1d(units, (scale - 1) / 2, axis=0, mode="mirror", truncate=GAUSSIAN_REACH)
+        units = scipy.ndimage.gaussian_filter1d(units, (scale - 1) / 2, axis=0, mode="mirror", truncate=GAUSSIAN_REACH)
     offset = (start + 0.5) * scale - 0.5 - first
     # the response to each unit impulse; across them nothing is moved
     size = (stop - start, last - first)
-    return first, ndimage.affine_transform(units, [scale, 1.0], [offset, 0.0], size, order=3, mode="mirror")
+    return first, scipy.ndimage.affine_transform(units, [scale, 1.0], [offset, 0.0], size, order=3, mode="mirror")
 
 
 def _matrix_strips(n_out: int) -> Iterator[slice]:
