@@ -30,6 +30,8 @@ SPLINE_REACH = 24
 MATRIX_BLOCK, MATRIX_REACH = 32, 16
 """Outputs of one axis that `to_resolution` computes with one matrix, of all inputs so near: what lies beyond adds less than
 5e-5 to DN, which are rounded then."""
+MATRIX_ROWS = 4 * MATRIX_BLOCK
+"""Rows of the output that go through the matrices of their columns together."""
 LARGEST_REPEAT = 8
 """Mask pixels are repeated by OpenCV up to so many times; beyond, its positions may be a rounding error off."""
 WORK_BYTES = 1 << 24
@@ -88,7 +90,7 @@ def to_resolution(
             np.clip(rows, low, high, out=rows)
             np.rint(rows, out=out[strip], casting="unsafe")
 
-    strips = _work_strips(dn.shape, shape) if block else _matrix_strips(shape[0])
+    strips = _work_strips(dn.shape, shape) if block else _matrix_blocks(slice(0, shape[0]), MATRIX_ROWS)
     if pool is None:
         for strip in strips:
             one(strip)
@@ -187,15 +189,18 @@ def _spline_rows(values: np.ndarray, shape: Shape, rows: slice, scratch: Scratch
 
     A product of matrices takes a fifth of the time of the recursive filters.
     """
-    first, down = _spline_matrix(values.shape[0], shape[0], rows.start, rows.stop)
-    needed = values[first : first + down.shape[1]]
-    source = scratch.array("source", needed.shape, np.float64)
-    np.copyto(source, needed)
-    part = np.matmul(down, source, out=scratch.array("part", (len(down), values.shape[1]), np.float64))
-    out = scratch.array("rows", (len(down), shape[1]), np.float64)
-    for columns in _matrix_strips(shape[1]):
-        left, along = _spline_matrix(values.shape[1], shape[1], columns.start, columns.stop)
-        np.matmul(part[:, left : left + along.shape[1]], along.T, out=out[:, columns])
+    blocks = [(block, *_spline_matrix(values.shape[0], shape[0], block.start, block.stop)) for block in _matrix_blocks(rows)]
+    top, bottom = blocks[0][1], blocks[-1][1] + blocks[-1][2].shape[1]
+    source = scratch.array("source", (bottom - top, values.shape[1]), np.float64)
+    np.copyto(source, values[top:bottom])
+    part = scratch.array("part", (rows.stop - rows.start, values.shape[1]), np.float64)
+    for block, first, down in blocks:
+        needed = source[first - top : first - top + down.shape[1]]
+        np.matmul(down, needed, out=part[block.start - rows.start : block.stop - rows.start])
+    out = scratch.array("rows", (len(part), shape[1]), np.float64)
+    for block in _matrix_blocks(slice(0, shape[1])):
+        left, along = _spline_matrix(values.shape[1], shape[1], block.start, block.stop)
+        np.matmul(part[:, left : left + along.shape[1]], along.T, out=out[:, block])
     return out
 
 
@@ -215,9 +220,9 @@ def _spline_matrix(n_in: int, n_out: int, start: int, stop: int) -> tuple[int, n
     return first, scipy.ndimage.affine_transform(units, [scale, 1.0], [offset, 0.0], size, order=3, mode="mirror")
 
 
-def _matrix_strips(n_out: int) -> Iterator[slice]:
-    for start in range(0, n_out, MATRIX_BLOCK):
-        yield slice(start, min(start + MATRIX_BLOCK, n_out))
+def _matrix_blocks(outputs: slice, size: int = MATRIX_BLOCK) -> Iterator[slice]:
+    for start in range(outputs.start, outputs.stop, size):
+        yield slice(start, min(start + size, outputs.stop))
 
 
 def _block_means(dn: np.ndarray, block: int) -> np.ndarray:
