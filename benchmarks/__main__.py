@@ -11,6 +11,7 @@ baseline; 2: wrong usage; 3: a workload could not be measured. docs/performance.
 from __future__ import annotations
 
 import argparse
+import compileall
 import sys
 import traceback
 from collections.abc import Callable, Sequence
@@ -67,6 +68,7 @@ def _measure(arguments: argparse.Namespace) -> int:
     if arguments.runs < 1:
         raise UsageError(f"--runs {arguments.runs}: at least one run is needed")
     baseline = latest(arguments.check, arguments.coarse) if arguments.check else None
+    compileall.compile_dir(ROOT / "sen2like", quiet=1)  # as an installed program is
     work = arguments.work.resolve()
     work.mkdir(parents=True, exist_ok=True)
     bench = Bench(inputs(work, arguments.coarse, arguments.inputs), work, arguments.runs)
