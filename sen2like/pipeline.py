@@ -16,6 +16,7 @@ from threadpoolctl import threadpool_limits
 from sen2like.blocks.base import Cancelled, Job, S2L_Process
 from sen2like.errors import BlockError, Sen2LikeError
 from sen2like.events import StepDone
+from sen2like.execution import native
 from sen2like.execution.threads import Threads
 from sen2like.raster.image import Image, RowImage, for_each_strip
 from sen2like.raster.write import RasterFormat, write_image
@@ -52,7 +53,8 @@ def process(job: Job, blocks: list[S2L_Process], threads: Threads, emit: Emit, i
             for block in blocks:
                 block.begin(job)
             _each_block(job, blocks, "preprocess", emit)
-            _all_bands(job, blocks, order, band_pool, emit, intermediates)
+            with native.opencv_threads(1):  # for strips: they have threads of their own, as the matrices above
+                _all_bands(job, blocks, order, band_pool, emit, intermediates)
             _each_block(job, blocks, "postprocess", emit)
             job.check()
             return tuple(writer.publish() for writer in job.writers.values())

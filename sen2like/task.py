@@ -24,7 +24,7 @@ from sen2like.blocks.registry import chain
 from sen2like.config import Config
 from sen2like.errors import ConfigurationError, ProductError, Sen2LikeError, UsageError
 from sen2like.events import Event, ProductFinished, ProductStarted
-from sen2like.execution.memory import PeakMemory, release_free
+from sen2like.execution.memory import PeakMemory, release_free, tune_heap
 from sen2like.execution.retry import is_transient
 from sen2like.execution.threads import Threads
 from sen2like.grid.mgrs import MGRSTile
@@ -75,6 +75,7 @@ def run_task(task: ProductTask, config: Config, emit: Emit, stop: Flag) -> Produ
 
     A failure is a result, not an exception; only a `UsageError` (the request was wrong, not the product) is raised.
     """
+    tune_heap()
     with PeakMemory() as peak:
         finished = _run_task(task, config, emit, stop)
     gc.collect()  # images of a product hold each other in circles

@@ -1,6 +1,7 @@
 """Memory a job will need and memory it has used."""
 
 import ctypes
+import os
 import threading
 from math import prod
 from pathlib import Path
@@ -8,6 +9,11 @@ from types import TracebackType
 
 PROCESS_MB = 250.0
 """A worker process with its libraries loaded and hardly any image: 210 measured, and some room."""
+LARGE_ARRAY = 4 << 20
+"""Bytes: what is larger than strips of rows."""
+KEPT_FREE = 16 << 20
+"""Bytes that each heap of the C library may keep."""
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 _STATUS = Path("/proc/self/status")
 _CLEAR_REFS = Path("/proc/self/clear_refs")
 _INTERVAL = 0.05
@@ -58,6 +64,19 @@ class PeakMemory:
     def _sample(self) -> None:
         while not self._over.wait(_INTERVAL):
             self.mb = max(self.mb, resident_mb())
+
+
+def tune_heap() -> None:
+    """Let the C library give the memory of large arrays back at once, and keep some of small ones for the next (glibc only).
+
+    By default it learns the border between both from what a program frees, and then keeps holes of 32 MB. A user who set it
+    (``MALLOC_MMAP_THRESHOLD_``, ``GLIBC_TUNABLES``) is obeyed.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is None or any(name.startswith(("MALLOC_", "GLIBC_TUNABLES")) for name in os.environ):
+        return
+    for parameter, value in ((_M_MMAP_THRESHOLD, LARGE_ARRAY), (_M_TRIM_THRESHOLD, KEPT_FREE)):
+        mallopt(parameter, value)
 
 
 def release_free() -> None:

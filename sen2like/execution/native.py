@@ -1,6 +1,8 @@
 """Threads of native libraries inside a process that shares the machine with others."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import cv2
 
@@ -20,3 +22,14 @@ def limit_native_threads(threads: int) -> None:
     cv2.setNumThreads(threads)
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[name] = str(threads)
+
+
+@contextmanager
+def opencv_threads(threads: int) -> Iterator[None]:
+    """OpenCV uses so many threads within, in all of the process, and as many as before afterwards."""
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(threads)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(before)

@@ -5,7 +5,7 @@ import os
 import cv2
 import pytest
 
-from sen2like.execution.native import limit_native_threads, share_of
+from sen2like.execution.native import limit_native_threads, opencv_threads, share_of
 
 
 @pytest.mark.parametrize(("cores", "jobs", "threads"), [(8, 1, 8), (8, 3, 2), (2, 4, 1), (1, 1, 1)])
@@ -29,3 +29,11 @@ def test_opencv_and_blas_are_limited(monkeypatch):
         assert os.environ["OPENBLAS_NUM_THREADS"] == "1"
     finally:
         cv2.setNumThreads(before)
+
+
+def test_opencv_has_its_threads_back_also_after_an_error():
+    before = cv2.getNumThreads()
+    with pytest.raises(ZeroDivisionError), opencv_threads(1):
+        assert cv2.getNumThreads() == 1
+        raise ZeroDivisionError
+    assert cv2.getNumThreads() == before
