@@ -26,7 +26,7 @@ from sen2like.errors import ConfigurationError, ProductError, Sen2LikeError, Usa
 from sen2like.events import Event, ProductFinished, ProductStarted
 from sen2like.execution.memory import PeakMemory, release_free, tune_heap
 from sen2like.execution.retry import is_transient
-from sen2like.execution.threads import Threads
+from sen2like.execution.threads import Threads, available_cores
 from sen2like.grid.mgrs import MGRSTile
 from sen2like.grid.region import read_region
 from sen2like.packaging.names import Baseline, ProductNames
@@ -75,7 +75,7 @@ def run_task(task: ProductTask, config: Config, emit: Emit, stop: Flag) -> Produ
 
     A failure is a result, not an exception; only a `UsageError` (the request was wrong, not the product) is raised.
     """
-    tune_heap()
+    tune_heap(available_cores())
     with PeakMemory() as peak:
         finished = _run_task(task, config, emit, stop)
     gc.collect()  # images of a product hold each other in circles

@@ -9,11 +9,7 @@ from types import TracebackType
 
 PROCESS_MB = 250.0
 """A worker process with its libraries loaded and hardly any image: 210 measured, and some room."""
-LARGE_ARRAY = 4 << 20
-"""Bytes: what is larger than strips of rows."""
-KEPT_FREE = 16 << 20
-"""Bytes that each heap of the C library may keep."""
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+_M_ARENA_MAX = -8
 _STATUS = Path("/proc/self/status")
 _CLEAR_REFS = Path("/proc/self/clear_refs")
 _INTERVAL = 0.05
@@ -66,17 +62,16 @@ class PeakMemory:
             self.mb = max(self.mb, resident_mb())
 
 
-def tune_heap() -> None:
-    """Let the C library give the memory of large arrays back at once, and keep some of small ones for the next (glibc only).
+def tune_heap(cores: int) -> None:
+    """Let threads share as many heaps of the C library as there are cores; each keeps what it once needed (glibc only).
 
-    By default it learns the border between both from what a program frees, and then keeps holes of 32 MB. A user who set it
-    (``MALLOC_MMAP_THRESHOLD_``, ``GLIBC_TUNABLES``) is obeyed.
+    By default there are eight times as many, and a tenth more memory is taken. A user who set it (``MALLOC_ARENA_MAX``,
+    ``GLIBC_TUNABLES``) is obeyed.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is None or any(name.startswith(("MALLOC_", "GLIBC_TUNABLES")) for name in os.environ):
         return
-    for parameter, value in ((_M_MMAP_THRESHOLD, LARGE_ARRAY), (_M_TRIM_THRESHOLD, KEPT_FREE)):
-        mallopt(parameter, value)
+    mallopt(_M_ARENA_MAX, cores)
 
 
 def release_free() -> None:

@@ -160,10 +160,10 @@ class FakeLibrary:
 
 @pytest.mark.parametrize(
     ("variable", "told"),
-    [(None, [(-3, 4 << 20), (-1, 16 << 20)]), ("GLIBC_TUNABLES", []), ("MALLOC_ARENA_MAX", [])],
+    [(None, [(-8, 4)]), ("GLIBC_TUNABLES", []), ("MALLOC_ARENA_MAX", [])],
 )
 def test_the_heap_is_tuned_unless_the_user_has_done_so(monkeypatch, variable, told):
-    """Parameters as in malloc.h: M_TRIM_THRESHOLD is -1, M_MMAP_THRESHOLD -3."""
+    """M_ARENA_MAX is -8 in malloc.h."""
     for name in list(os.environ):
         if name.startswith(("MALLOC_", "GLIBC_TUNABLES")):
             monkeypatch.delenv(name)
@@ -171,5 +171,5 @@ def test_the_heap_is_tuned_unless_the_user_has_done_so(monkeypatch, variable, to
         monkeypatch.setenv(variable, "1")
     library = FakeLibrary()
     monkeypatch.setattr(memory.ctypes, "CDLL", lambda name: library)
-    memory.tune_heap()
+    memory.tune_heap(4)
     assert library.told == told
