@@ -3,7 +3,6 @@
 No processing here. The words themselves are in `sen2like.commands.words`.
 """
 
-import gc
 import logging
 import platform
 import signal
@@ -142,13 +141,9 @@ def _configuration(given: dict[str, Any], mode: str | None) -> Config:
 
 def _follow(request: Request, config: Config, argv: list[str]) -> int:
     """Run, tell the events as they come, and say at the end what became of each product."""
-    gc.disable()  # what is imported stays: looking for garbage in it again and again takes a tenth of a second
     from sen2like.orchestrator import run  # here, so that --help and wrong words answer at once
     from sen2like.report.collect import RunReport
     from sen2like.report.command import write
-
-    gc.freeze()
-    gc.enable()
 
     report = RunReport(config, [PROG, *argv])
     run_dir: Path | None = None
