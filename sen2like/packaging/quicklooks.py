@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -27,6 +27,7 @@ from sen2like.packaging.names import ProductNames
 from sen2like.packaging.output import WrittenFile
 from sen2like.record import ProcessingRecord
 from sen2like.science.means import block_means
+from sen2like.science.resample import blocks_of
 from sen2like.science.scratch import Arrays
 
 log = logging.getLogger(__name__)
@@ -320,7 +321,7 @@ def _triangle(dn: np.ndarray, step: float, shape: tuple[int, int]) -> np.ndarray
     As products of matrices of some outputs by the inputs near them: those of sparse matrices hold up all other threads.
     """
     out = np.empty(shape, np.uint16)
-    across = [(block, *_weights(block, dn.shape[1], step)) for block in _blocks(shape[1])]
+    across = [(block, *_weights(block, dn.shape[1], step)) for block in blocks_of(slice(0, shape[1]), _OUTPUTS_AT_ONCE)]
     scratch = Arrays()
 
     def along(values: np.ndarray, name: str) -> np.ndarray:
@@ -332,7 +333,7 @@ def _triangle(dn: np.ndarray, step: float, shape: tuple[int, int]) -> np.ndarray
     def down(weights: np.ndarray, values: np.ndarray, name: str) -> np.ndarray:
         return np.matmul(weights, values, out=scratch.array(name, (len(weights), values.shape[1])))
 
-    for block in _blocks(shape[0]):
+    for block in blocks_of(slice(0, shape[0]), _OUTPUTS_AT_ONCE):
         first, weights = _weights(block, dn.shape[0], step)
         strip = dn[first : first + weights.shape[1]]
         values = scratch.array("values", strip.shape)
@@ -357,8 +358,3 @@ def _weights(outputs: slice, n_in: int, step: float) -> tuple[int, np.ndarray]:
     first, last = max(0, int(centre[0] - reach)), min(n_in, int(centre[-1] + reach) + 1)
     weight = np.maximum(0, 1 - np.abs(np.arange(first, last) + 0.5 - centre[:, None]) / reach)
     return first, (weight / weight.sum(axis=1, keepdims=True)).astype(np.float32)
-
-
-def _blocks(n: int) -> Iterator[slice]:
-    for start in range(0, n, _OUTPUTS_AT_ONCE):
-        yield slice(start, min(start + _OUTPUTS_AT_ONCE, n))

@@ -34,8 +34,6 @@ CHECK_RANGE = (0.0001, 1.5)
 """The auto-check compares reflectance cut to this range (section 7)."""
 LARGEST_COMPOSITION = 7
 """Products that fit the bits 1 to 7 of a byte."""
-BLOCK_COLUMNS = 100000
-"""Columns that are fused together: what a block needs stays inside the second-level cache of one core."""
 
 
 ROW_GAP = 16

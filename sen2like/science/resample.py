@@ -90,7 +90,7 @@ def to_resolution(
             np.clip(rows, low, high, out=rows)
             np.rint(rows, out=out[strip], casting="unsafe")
 
-    strips = _work_strips(dn.shape, shape) if block else _matrix_blocks(slice(0, shape[0]), MATRIX_ROWS)
+    strips = _work_strips(dn.shape, shape) if block else blocks_of(slice(0, shape[0]), MATRIX_ROWS)
     if pool is None:
         for strip in strips:
             one(strip)
@@ -189,7 +189,9 @@ def _spline_rows(values: np.ndarray, shape: Shape, rows: slice, scratch: Scratch
 
     A product of matrices takes a fifth of the time of the recursive filters.
     """
-    blocks = [(block, *_spline_matrix(values.shape[0], shape[0], block.start, block.stop)) for block in _matrix_blocks(rows)]
+    blocks = [
+        (block, *_spline_matrix(values.shape[0], shape[0], block.start, block.stop)) for block in blocks_of(rows, MATRIX_BLOCK)
+    ]
     top, bottom = blocks[0][1], blocks[-1][1] + blocks[-1][2].shape[1]
     source = scratch.array("source", (bottom - top, values.shape[1]), np.float64)
     np.copyto(source, values[top:bottom])
@@ -198,7 +200,7 @@ def _spline_rows(values: np.ndarray, shape: Shape, rows: slice, scratch: Scratch
         needed = source[first - top : first - top + down.shape[1]]
         np.matmul(down, needed, out=part[block.start - rows.start : block.stop - rows.start])
     out = scratch.array("rows", (len(part), shape[1]), np.float64)
-    for block in _matrix_blocks(slice(0, shape[1])):
+    for block in blocks_of(slice(0, shape[1]), MATRIX_BLOCK):
         left, along = _spline_matrix(values.shape[1], shape[1], block.start, block.stop)
         np.matmul(part[:, left : left + along.shape[1]], along.T, out=out[:, block])
     return out
@@ -220,7 +222,8 @@ def _spline_matrix(n_in: int, n_out: int, start: int, stop: int) -> tuple[int, n
     return first, scipy.ndimage.affine_transform(units, [scale, 1.0], [offset, 0.0], size, order=3, mode="mirror")
 
 
-def _matrix_blocks(outputs: slice, size: int = MATRIX_BLOCK) -> Iterator[slice]:
+def blocks_of(outputs: slice, size: int) -> Iterator[slice]:
+    """`outputs` in parts of `size`, the last one smaller."""
     for start in range(outputs.start, outputs.stop, size):
         yield slice(start, min(start + size, outputs.stop))
 
