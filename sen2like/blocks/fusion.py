@@ -15,7 +15,7 @@ from sen2like.auxiliary.past_products import PastProduct
 from sen2like.blocks.base import FusionCheck, FusionPlan, Job, S2L_Process
 from sen2like.errors import BlockError
 from sen2like.products.model import Product
-from sen2like.raster.image import Image, RowImage, Timer
+from sen2like.raster.image import RowImage, Timer
 from sen2like.raster.read import read_geobox
 from sen2like.science.fusion import AutoCheck, Detail, Fusion, low_pass
 from sen2like.science.masks import resize_nearest
@@ -141,7 +141,7 @@ class S2L_Fusion(S2L_Process):
         plan = _required(job)
         self._pixels.take(job)
         decoded = self._taken_ahead(s2_name)
-        landsat = image if isinstance(image, Image) else image.computed(job.pool, partial(self._pixels.array, "landsat"))
+        landsat = image.computed(job.pool, partial(self._pixels.array, "landsat"))
         details = [
             self._detail(job, product, s2_name, landsat.resolution, mask, decoded.get(product.name))
             for product, mask in zip(plan.products, self._masks, strict=True)
@@ -172,7 +172,7 @@ class S2L_Fusion(S2L_Process):
         job.record.applied("Fusion", method=plan.method, products=_names(plan), **weight)
         wanted = job.config.fusion.fusion_auto_check_band
         if job.fusion_check is None:
-            log.info("%s: no fusion check, band %s was not fused", job.product.name, wanted)
+            log.info("%s: no fusion check, band %s was not fused as a whole", job.product.name, wanted)
 
     def _read_masks(self, job: Job) -> list[np.ndarray]:
         return [past.read_mask(product, job.threads) for product in _required(job).products]

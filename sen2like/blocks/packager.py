@@ -56,9 +56,7 @@ class _Packager(S2L_Process):
         return job.aside.submit(write_fixed, self.writer, job.product, job.masks, job.angles)
 
     def process(self, job: Job, image: RowImage, band: str) -> RowImage:
-        given = image
-        if job.last is not self and S2L_Fusion.will_fuse(job, band):  # which needs it too: no row is made twice
-            image = image.computed(job.pool, partial(job.scratch.array, "computed"))
+        given, image = image, self._held(job, image, band)
         dn = self._encode(job, image, band, given)
         if job.last is self:
             image.release()
@@ -73,6 +71,10 @@ class _Packager(S2L_Process):
             kept = self.previews.add(written.band, dn, image.resolution, written.native, source.kind != THERMAL, means)
             self.previews.write_complete(self.writer.folder, self.writer.names, self.settings.quicklook_quality)
         self._written(job, band, Encoded(image, written, kept))
+        return image
+
+    def _held(self, job: Job, image: RowImage, band: str) -> RowImage:
+        """`image`, in memory if another block will ask for its rows too."""
         return image
 
     def _written(self, job: Job, band: str, encoded: Encoded) -> None:
@@ -145,6 +147,11 @@ class S2L_PackagerL2H(_Packager):
     switch = "doPackagerL2H"
     order = 100
     level = "L2H"
+
+    def _held(self, job: Job, image: RowImage, band: str) -> RowImage:
+        if S2L_Fusion.will_fuse(job, band):
+            return image.computed(job.pool, partial(job.scratch.array, "computed"))
+        return image
 
     def _written(self, job: Job, band: str, encoded: Encoded) -> None:
         if S2L_PackagerL2F.level in job.writers:

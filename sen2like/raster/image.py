@@ -89,6 +89,9 @@ class Image(RowImage):
     def rows(self, start: int, stop: int) -> np.ndarray:
         return self.data[start:stop]
 
+    def computed(self, pool: Executor | None = None, empty: Empty = np.empty) -> Image:
+        return self if self.dtype == np.float32 else super().computed(pool, empty)
+
 
 @dataclass(frozen=True)
 class LazyImage(RowImage):

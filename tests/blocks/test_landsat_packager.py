@@ -10,7 +10,7 @@ import rasterio
 from lxml import etree
 from products.landsat_scene import Scene
 
-from sen2like.blocks.base import Job
+from sen2like.blocks.base import FusionPlan, Job
 from sen2like.blocks.packager import S2L_PackagerL2F, S2L_PackagerL2H
 from sen2like.config import load
 from sen2like.config.load import default_configuration
@@ -336,3 +336,21 @@ def test_a_grid_of_angles_without_any_known_cell_has_no_mean(tmp_path):
     job.angles = Angles(np.zeros((4, 2, 2), np.float32), ("VAA", "VZA", "SAA", "SZA"), FRAME.geobox(54900))
     root = document(package(job)["L2H"], "GRANULE/*/MTD_TL_L2H.xml")
     assert root.find(".//Mean_Sun_Angle") is None and "mean sun angle" in job.record.warnings[0]
+
+
+@pytest.mark.parametrize(("band", "times"), [("B04", 1), ("B01", 2)])
+def test_a_band_that_gets_fused_is_held_for_fusion_so_that_it_is_computed_once(tmp_path, band, times):
+    job = job_of(Scene(2), tmp_path, bands=(band, "B03"))
+    job.fusion = FusionPlan((), "composite", None)
+    computed = []
+
+    def seen(values, rows):
+        computed.extend(range(rows.start, rows.stop))
+        return values
+
+    packager = S2L_PackagerL2H()
+    packager.preprocess(job)
+    given = image_of(job, band)
+    after = packager.process(job, given.map(seen), band)
+    np.testing.assert_array_equal(after.rows(0, 50), given.data[:50])
+    assert [computed.count(row) for row in (0, 49)] == [times] * 2

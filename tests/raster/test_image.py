@@ -41,6 +41,15 @@ def test_kernels_may_work_in_place_without_touching_the_source():
     np.testing.assert_array_equal(source.data, before)
 
 
+def test_what_is_in_memory_as_float32_is_not_computed_again():
+    held = image(dtype=np.float32)
+    assert held.computed() is held
+    whole_numbers = image(dtype=np.uint16)
+    computed = whole_numbers.computed()
+    assert computed.dtype == np.float32
+    np.testing.assert_array_equal(computed.data, whole_numbers.data)
+
+
 def test_computing_with_threads_gives_the_same_as_without():
     source = image((500, 3000))
     lazy = source.map(lambda v, rows: np.sqrt(v))
