@@ -18,7 +18,7 @@ from sen2like.errors import BlockError, Sen2LikeError
 from sen2like.events import StepDone
 from sen2like.execution import native
 from sen2like.execution.threads import Threads
-from sen2like.raster.image import Image, RowImage, for_each_strip
+from sen2like.raster.image import Image, RowImage
 from sen2like.raster.write import RasterFormat, write_image
 from sen2like.science.encode import encode
 
@@ -129,7 +129,7 @@ def _keep_intermediate(job: Job, block: S2L_Process, image: RowImage, band: str)
     def one(rows: slice) -> None:
         encode(image.rows(rows.start, rows.stop), out.gain, out.offset, out=dn[rows])
 
-    for_each_strip(one, image.shape, job.pool, image.rows_multiple)
+    image.each_strip(one, job.pool)
     write_image(path, dn, image.geobox, fmt, nodata=0, scale=1 / out.gain, offset=-out.offset / out.gain)
     return image
 

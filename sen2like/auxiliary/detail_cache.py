@@ -1,13 +1,12 @@
-"""Past products as fusion needs them, kept for the other Landsat products of a run: decoded, with their low-pass image.
+"""Rows of past products as fusion needs them, kept for the other Landsat products of a run: decoded, with their low-pass image.
 
-Files are plain NumPy arrays in a folder of the run: reading one takes a tenth of the time of decoding the image again.
+Files are the bare numbers, in a folder of the run: reading them takes a tenth of the time of decoding the image again.
 """
 
 import logging
 import os
 import shutil
 import tempfile
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,8 +14,8 @@ import numpy as np
 
 log = logging.getLogger(__name__)
 
-ROOM = 4.0
-"""Nothing is kept on a disk that has not room for so many times as much."""
+LEAST_FREE = 1e9
+"""Bytes of the disk that are left free."""
 
 
 @dataclass(frozen=True)
@@ -25,30 +24,38 @@ class DetailCache:
 
     folder: Path
 
-    def read(self, image: Path, resolution: float) -> tuple[np.ndarray, np.ndarray] | None:
-        """(DN, low-pass DN at `resolution` metres) of an image file as it is now; None: not kept."""
-        try:
-            with np.load(self._file(image, resolution)) as kept:
-                return kept["dn"], kept["low"]
-        except (OSError, ValueError, KeyError, zipfile.BadZipFile):
-            return None
+    def read(self, image: Path, resolution: float, start: int, *arrays: np.ndarray) -> bool:
+        """Fill DN of an image file as it is now, from row `start` on, and low-pass DN at `resolution` metres; False: not kept.
 
-    def keep(self, image: Path, resolution: float, dn: np.ndarray, low: np.ndarray) -> None:
-        """Keep both arrays; a disk without room, or that fails, costs time but is no error."""
+        `arrays` must have the shapes they were kept with.
+        """
+        try:
+            with self._file(image, resolution, start).open("rb") as kept:
+                if os.fstat(kept.fileno()).st_size != sum(array.nbytes for array in arrays):
+                    return False
+                return all(kept.readinto(array.data) == array.nbytes for array in arrays if array.size)
+        except OSError:
+            return False
+
+    def keep(self, image: Path, resolution: float, start: int, *arrays: np.ndarray) -> None:
+        """Keep the arrays; a disk without room, or that fails, costs time but is no error."""
+        size = sum(array.nbytes for array in arrays)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            if shutil.disk_usage(self.folder).free < ROOM * (dn.nbytes + low.nbytes):
+            if shutil.disk_usage(self.folder).free - size < LEAST_FREE:
                 return
             with tempfile.NamedTemporaryFile(dir=self.folder, suffix=".part", delete=False) as part:
                 try:
-                    np.savez(part, dn=dn, low=low)
+                    for array in arrays:
+                        part.write(np.ascontiguousarray(array).data)
                     part.flush()
-                    os.replace(part.name, self._file(image, resolution))
+                    os.replace(part.name, self._file(image, resolution, start))
                 except BaseException:
                     os.unlink(part.name)
                     raise
         except OSError as e:
-            log.debug("%s is not kept for the next product: %s", image, e)
+            log.debug("rows of %s are not kept for the next product: %s", image, e)
 
-    def _file(self, image: Path, resolution: float) -> Path:
-        return self.folder / f"{image.stem}-{resolution:g}-{image.stat().st_mtime_ns}-{image.stat().st_ino}.npz"
+    def _file(self, image: Path, resolution: float, start: int) -> Path:
+        state = image.stat()
+        return self.folder / f"{image.stem}-{resolution:g}-{start}-{state.st_mtime_ns}-{state.st_ino}.rows"

@@ -17,7 +17,6 @@ from rasterio.windows import Window
 from sen2like.errors import AuxiliaryError, RasterError
 from sen2like.grid.mgrs import MGRSTile
 from sen2like.raster.read import read_geobox, read_image
-from sen2like.science.scratch import Empty
 
 _IMAGE = re.compile(r"[^.].*_\d+m\.(TIF|jp2)", re.ASCII)
 _SAME_SIZE = 1e-6
@@ -92,10 +91,10 @@ def same_size(one: float, other: float) -> bool:
     return math.isclose(one, other, rel_tol=_SAME_SIZE)
 
 
-def pixels(path: Path, threads: int = 1, empty: Empty = np.empty) -> np.ndarray:
-    """All of a file, in an array from `empty` (see `read_image`). `AuxiliaryError`: it cannot be read."""
+def pixels(path: Path, threads: int = 1) -> np.ndarray:
+    """All of a file. `AuxiliaryError`: it cannot be read."""
     try:
-        return read_image(str(path), threads=threads, empty=empty).data
+        return read_image(str(path), threads=threads).data
     except RasterError as error:
         raise AuxiliaryError(f"{path} is missing, truncated or unreadable ({error.__cause__ or error})") from error
 

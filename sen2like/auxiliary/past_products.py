@@ -20,7 +20,6 @@ from sen2like.auxiliary.past_files import Needs, PastImage, find_image, find_mas
 from sen2like.errors import AuxiliaryError, RasterError
 from sen2like.grid.mgrs import MGRSTile
 from sen2like.science.fusion import extrapolation
-from sen2like.science.scratch import Empty
 
 _LIKE_L2F = "S2*L2F_*"
 """What the reference takes for a Sentinel-2 L2F product."""
@@ -30,7 +29,8 @@ _NAME = re.compile(
     re.ASCII,
 )
 _TIME = "%Y%m%dT%H%M%S"
-_REMEDY = "make it again, or remove it from the archive"
+REMEDY = "make it again, or remove it from the archive"
+"""Of a past product that cannot be used."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,9 @@ class PastProduct(Candidate):
     """A Sentinel-2 L2F product whose mask and bands to fuse were found fit for fusion."""
 
     mask: Path
-    """Validity mask, 1 = clear land, at a pixel size of its own."""
+    """File of the validity mask."""
+    valid: np.ndarray = field(repr=False, compare=False)
+    """Validity mask, uint8 (y, x), 1 = clear land, at a pixel size of its own."""
     images: Mapping[str, PastImage] = field(repr=False, compare=False)
     """By Sentinel-2 band name."""
 
@@ -117,12 +119,11 @@ def choose(
                 product = _checked(candidate, needs)
                 if chosen:
                     _check_sizes(product, chosen[0])
-                clear = pixels(product.mask).any()
             except (AuxiliaryError, RasterError) as error:
-                notices.append(f"past product {candidate.name} is not used for fusion: {error}; {_REMEDY}")
+                notices.append(f"past product {candidate.name} is not used for fusion: {error}; {REMEDY}")
                 left_out += 1
                 continue
-            if not clear:
+            if not product.valid.any():
                 notices.append(f"past product {product.name} adds no detail: no pixel of its mask {product.mask} is clear")
             chosen.append(product)
             break
@@ -150,32 +151,6 @@ def method(products: Sequence[PastProduct], wanted: Literal["composite", "predic
         both = f"{first.name} and {second.name}"
         return Method("composite", None, [f"{both} are of one date, which gives no trend: composite instead of predict"])
     return Method("predict", extrapolation(first.date, second.date, landsat_date), [])
-
-
-def read_band(product: PastProduct, s2_name: str, threads: int = 1, empty: Empty = np.empty) -> np.ndarray:
-    """DN of a band, uint16 (y, x), 0 = no data, in an array from `empty` (see `read_image`).
-
-    `AuxiliaryError`: it cannot be read any more.
-    """
-    return _read(product, product.image(s2_name), threads, empty)
-
-
-def read_low(product: PastProduct, s2_name: str, threads: int = 1) -> np.ndarray | None:
-    """DN of a band at the pixel size of Landsat, if the product brought it. Errors as for :func:`read_band`."""
-    path = product.low(s2_name)
-    return None if path is None else _read(product, path, threads)
-
-
-def read_mask(product: PastProduct, threads: int = 1) -> np.ndarray:
-    """Validity mask, uint8 (y, x), 1 = clear land. Errors as for :func:`read_band`."""
-    return _read(product, product.mask, threads)
-
-
-def _read(product: PastProduct, path: Path, threads: int, empty: Empty = np.empty) -> np.ndarray:
-    try:
-        return pixels(path, threads, empty)
-    except AuxiliaryError as error:
-        raise AuxiliaryError(f"past product {product.name}: {error}; {_REMEDY}") from error
 
 
 def _candidates(folder: Path, tile: str, last: dt.date) -> tuple[list[list[Candidate]], list[str]]:
@@ -220,7 +195,8 @@ def _parsed(folder: Path, tile: str) -> Candidate:
 def _checked(candidate: Candidate, needs: Needs) -> PastProduct:
     """The product when all that fusion needs of it fits; else `AuxiliaryError` or `RasterError` with file and cause."""
     images = {band: find_image(candidate.folder, band, needs) for band in needs.bands}
-    return PastProduct(**vars(candidate), mask=find_mask(candidate.folder, needs.tile), images=images)
+    mask = find_mask(candidate.folder, needs.tile)
+    return PastProduct(**vars(candidate), mask=mask, valid=pixels(mask), images=images)
 
 
 def _check_sizes(product: PastProduct, newest: PastProduct) -> None:

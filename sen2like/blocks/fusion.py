@@ -1,9 +1,7 @@
 """S2L_Fusion: Landsat at 10 and 20 m with the detail of past Sentinel-2 products of the tile; spec 06."""
 
 import logging
-from collections.abc import Callable, Iterable
-from concurrent.futures import Future, wait
-from dataclasses import dataclass, field
+from collections.abc import Iterable
 from functools import partial
 from threading import Condition, Thread, current_thread
 
@@ -11,13 +9,14 @@ import numpy as np
 from odc.geo.geobox import GeoBox
 
 from sen2like.auxiliary import past_products as past
-from sen2like.auxiliary.past_products import PastProduct
+from sen2like.auxiliary.past_bands import PastBand
 from sen2like.blocks.base import FusionCheck, FusionPlan, Job, S2L_Process
+from sen2like.blocks.fused_image import FusedImage
 from sen2like.errors import BlockError
 from sen2like.products.model import Product
-from sen2like.raster.image import RowImage, Timer
+from sen2like.raster.image import RowImage
 from sen2like.raster.read import read_geobox
-from sen2like.science.fusion import AutoCheck, Detail, Fusion, low_pass
+from sen2like.science.fusion import AutoCheck
 from sen2like.science.masks import resize_nearest
 from sen2like.science.scratch import Arrays
 
@@ -30,38 +29,8 @@ WAIT = 0.2
 """Seconds until a waiting band looks whether its job has been cancelled."""
 
 
-@dataclass(frozen=True)
-class FusedImage(RowImage):
-    """Reflectance on the grid of the past products, NaN = no data; its rows are fused when asked for."""
-
-    fusion: Fusion
-    geobox: GeoBox
-    timer: Timer
-    done: Callable[[], None]
-    """Called when nobody will ask for rows any more."""
-    check: AutoCheck | None = None
-    """Sees the rows as they are made."""
-    check_timer: Timer = field(default_factory=Timer)
-    nodata: float | None = None
-
-    @property
-    def rows_multiple(self) -> int:
-        return self.check.rows_multiple if self.check else 1
-
-    def release(self) -> None:
-        self.done()
-
-    def rows(self, start: int, stop: int) -> np.ndarray:
-        with self.timer:
-            rows = self.fusion.rows(start, stop)
-        if self.check:
-            with self.check_timer:
-                self.check.add(start, rows)
-        return rows
-
-
 class _PastPixels(Arrays):
-    """Arrays for the bands of past products, the largest of a run. There is one set: one band has it until it is fused.
+    """Arrays that fusing a band needs. There is one set: one band has it until it is fused.
 
     Meanwhile those fused before are encoded, so no core waits. Each thread makes one band after the other.
     """
@@ -97,22 +66,12 @@ class S2L_Fusion(S2L_Process):
 
     def __init__(self) -> None:
         self._pixels = _PastPixels()
-        self._reading: Future[list[np.ndarray]] | None = None
-        self._ahead: tuple[str, Future[dict[str, np.ndarray]]] | None = None
 
     def declines(self, job: Job) -> str | None:
         if not job.config.processing.doPackagerL2F:
             return "doPackagerL2F is off: nothing would be done with its result"
         job.fusion = _plan(job)
         return None if job.fusion else "it has nothing to take detail from, so there will be no L2F product"
-
-    def begin(self, job: Job) -> None:
-        if job.aside is not None:
-            self._reading = job.aside.submit(self._read_masks, job)
-            # the first band that needs them will find the past products decoded
-            fused, wanted = fused_bands(job.product, job.bands), job.config.geometry.reference_band
-            first = wanted if wanted in fused else next(iter(fused))
-            self._ahead = first, job.aside.submit(self._read_ahead, job, first)
 
     @staticmethod
     def will_fuse(job: Job, band: str) -> bool:
@@ -121,10 +80,9 @@ class S2L_Fusion(S2L_Process):
 
     def preprocess(self, job: Job) -> None:
         plan, options = _required(job), job.config.fusion
-        self._masks = self._reading.result() if self._reading else self._read_masks(job)
         for product in plan.products:
             job.record.add_reference(product.name)
-        shares = _shares(self._masks, job.masks.data.data)
+        shares = _shares([product.valid for product in plan.products], job.masks.data.data)
         if shares[0] == 100:
             job.warn("no pixel is clear in any past product: L2F is Landsat interpolated, without detail")
         job.record.set_quality(
@@ -138,22 +96,41 @@ class S2L_Fusion(S2L_Process):
         s2_name = job.product.bands[band].s2_name
         if s2_name is None or not self.will_fuse(job, band):
             return image
-        plan = _required(job)
+        plan, out, options = _required(job), job.config.output_format, job.config.fusion
         self._pixels.take(job)
-        decoded = self._taken_ahead(s2_name)
         landsat = image.computed(job.pool, partial(self._pixels.array, "landsat"))
-        details = [
-            self._detail(job, product, s2_name, landsat.resolution, mask, decoded.get(product.name))
-            for product, mask in zip(plan.products, self._masks, strict=True)
+        pasts = [
+            PastBand(
+                product,
+                s2_name,
+                landsat.resolution,
+                threads=job.cores,
+                pool=job.pool,
+                cache=job.detail_cache,
+                empty=self._pixels.array,
+                reading=job.record.timer("read past products"),
+                reducing=job.record.timer("detail"),
+            )
+            for product in plan.products
         ]
-        fusion = Fusion(landsat.data, job.masks.data.data, details, plan.w, nodata=np.nan, empty=self._pixels.array)
-        frame = job.tile.geobox(plan.products[-1].resolution(s2_name))
-        options = job.config.fusion
+        data = job.masks.data.data
         check = None
         if s2_name == options.fusion_auto_check_band:
-            check = AutoCheck(landsat.data, job.masks.data.data, fusion.shape, options.fusion_auto_check_threshold)
-        done = partial(self._fused, job, s2_name, check, landsat.geobox)
-        return FusedImage(fusion, frame, job.record.timer(self.name()), done, check, job.record.timer("fusion check"))
+            check = AutoCheck(landsat.data, data, pasts[-1].shape, options.fusion_auto_check_threshold)
+        return FusedImage(
+            landsat.data,
+            data,
+            pasts,
+            [product.valid for product in plan.products],
+            job.tile.geobox(pasts[-1].resolution),
+            gain=out.gain,
+            offset=out.offset,
+            w=plan.w,
+            empty=self._pixels.array,
+            check=check,
+            timers=(job.record.timer(self.name()), job.record.timer("fusion check")),
+            done=partial(self._fused, job, s2_name, check, landsat.geobox),
+        )
 
     def _fused(self, job: Job, s2_name: str, check: AutoCheck | None, grid: GeoBox) -> None:
         """A band has been fused, to its end or not; called more than once."""
@@ -173,59 +150,6 @@ class S2L_Fusion(S2L_Process):
         wanted = job.config.fusion.fusion_auto_check_band
         if job.fusion_check is None:
             log.info("%s: no fusion check, band %s was not fused as a whole", job.product.name, wanted)
-
-    def _read_masks(self, job: Job) -> list[np.ndarray]:
-        return [past.read_mask(product, job.threads) for product in _required(job).products]
-
-    def _read_ahead(self, job: Job, s2_name: str) -> dict[str, np.ndarray]:
-        """DN of a band by product; nothing where they are kept from an earlier Landsat product."""
-        if job.detail_cache and job.detail_cache.folder.exists():
-            return {}
-        return {product.name: self._read(job, product, s2_name, job.threads) for product in _required(job).products}
-
-    def _taken_ahead(self, s2_name: str) -> dict[str, np.ndarray]:
-        """What was read ahead, for the band that comes first; another band that comes first will overwrite it."""
-        if self._ahead is None:
-            return {}
-        (first, reading), self._ahead = self._ahead, None
-        if first == s2_name:
-            return reading.result()
-        wait([reading])
-        return {}
-
-    def _read(self, job: Job, product: PastProduct, s2_name: str, threads: int) -> np.ndarray:
-        job.check()
-        with job.record.timer("read past products"):
-            return past.read_band(product, s2_name, threads, partial(self._pixels.array, product.name))
-
-    def _detail(
-        self,
-        job: Job,
-        product: PastProduct,
-        s2_name: str,
-        resolution: float,
-        mask: np.ndarray,
-        dn: np.ndarray | None,
-    ) -> Detail:
-        """`dn`: of the band, when it has been read."""
-        job.check()
-        out = job.config.output_format
-        cache, image = job.detail_cache, product.image(s2_name)
-        with job.record.timer("read past products"):
-            kept = cache.read(image, resolution) if cache and dn is None else None
-            if kept:
-                return Detail(*kept, mask, gain=out.gain, offset=out.offset)
-            low = past.read_low(product, s2_name, job.cores)
-        if dn is None:
-            dn = self._read(job, product, s2_name, job.cores)
-        if low is not None:
-            return Detail(dn, low, mask, protect=False, gain=out.gain, offset=out.offset)
-        with job.record.timer("detail"):
-            empty = partial(self._pixels.array, f"{product.name} low")
-            low = low_pass(dn, product.resolution(s2_name), resolution, job.pool, empty)
-            if cache:
-                cache.keep(image, resolution, dn, low)
-            return Detail(dn, low, mask, gain=out.gain, offset=out.offset)
 
 
 def fused_bands(product: Product, bands: Iterable[str]) -> dict[str, float]:

@@ -19,7 +19,7 @@ from sen2like.packaging.output import WrittenFile
 from sen2like.packaging.quantity import THERMAL
 from sen2like.packaging.quicklooks import Previews
 from sen2like.packaging.writer import OutputSettings, ProductWriter
-from sen2like.raster.image import LazyImage, RowImage, for_each_strip
+from sen2like.raster.image import LazyImage, RowImage
 from sen2like.raster.write import RasterFormat, write_layers
 from sen2like.science.encode import count_not_finite, encode
 from sen2like.science.means import block_means
@@ -112,7 +112,7 @@ class _Packager(S2L_Process):
                 lost.append(unusable - never_there)
                 absent.append(never_there)
 
-        for_each_strip(one, image.shape, job.pool, image.rows_multiple)
+        image.each_strip(one, job.pool)
         with self._lock:
             self._lost += sum(lost)
             self._absent += sum(absent)
@@ -254,9 +254,7 @@ def output_settings(config: Config, digest: str) -> OutputSettings:
     )
 
 
-def configuration_hash(
-    config: Config, reference: Path | None, region: Path | None = None, partners: Sequence[str] = ()
-) -> str:
+def configuration_hash(config: Config, reference: Path | None, region: Path | None = None, partners: Sequence[str] = ()) -> str:
     """SHA-256 (hexadecimal) of all that decides the pixels besides the product: configuration, reference image, region, and
     the names of the scenes it was to be stitched with."""
     image = f"{reference.name} {reference.stat().st_size}" if reference else ""

@@ -11,7 +11,7 @@ import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor
+from concurrent.futures import Executor, wait
 from contextlib import nullcontext
 from dataclasses import dataclass
 
@@ -42,6 +42,16 @@ class RowImage(ABC):
         """It serves the image when strips begin at multiples of so many rows."""
         return 1
 
+    def chapters(self) -> Iterator[slice]:
+        """Parts of its rows, from the first to the last one. `rows` is for the part at hand only: what it is made from is
+        there until the next part is asked for. Most images are one part, always at hand."""
+        yield slice(0, self.shape[0])
+
+    def each_strip(self, work: Callable[[slice], None], pool: Executor | None = None) -> None:
+        """Run `work` on strips of rows, chapter by chapter; see :func:`for_each_strip`."""
+        for chapter in self.chapters():
+            for_each_strip(work, self.shape, pool, self.rows_multiple, chapter)
+
     def release(self) -> None:  # noqa: B027 (most hold nothing)
         """Nobody will ask for rows any more: memory that they are made from may be used for something else."""
 
@@ -66,7 +76,7 @@ class RowImage(ABC):
         def one(rows: slice) -> None:
             out[rows] = self.rows(rows.start, rows.stop)
 
-        for_each_strip(one, self.shape, pool, self.rows_multiple)
+        self.each_strip(one, pool)
         return Image(out, self.geobox, self.nodata)
 
 
@@ -122,6 +132,9 @@ class LazyImage(RowImage):
     def rows_multiple(self) -> int:
         return self.source.rows_multiple
 
+    def chapters(self) -> Iterator[slice]:
+        return self.source.chapters()
+
     def release(self) -> None:
         self.source.release()
 
@@ -129,23 +142,39 @@ class LazyImage(RowImage):
         return LazyImage(self.source, (*self.kernels, (kernel, timer)))
 
 
-def strips(shape: tuple[int, int], rows_multiple: int = 1) -> Iterator[slice]:
-    """Row slices that cover `shape`, each of about `STRIP_BYTES` of float32 and a multiple of `rows_multiple` rows."""
+def strips(shape: tuple[int, int], rows_multiple: int = 1, part: slice | None = None) -> Iterator[slice]:
+    """Row slices that cover `shape` (or a `part` of its rows), each of about `STRIP_BYTES` of float32 and a multiple of
+    `rows_multiple` rows."""
+    start, stop = (0, shape[0]) if part is None else (part.start, part.stop)
     rows = max(1, STRIP_BYTES // (4 * max(1, shape[1])) // rows_multiple) * rows_multiple
-    for start in range(0, shape[0], rows):
-        yield slice(start, min(start + rows, shape[0]))
+    for first in range(start, stop, rows):
+        yield slice(first, min(first + rows, stop))
 
 
 def for_each_strip(
-    work: Callable[[slice], None], shape: tuple[int, int], pool: Executor | None = None, rows_multiple: int = 1
+    work: Callable[[slice], None],
+    shape: tuple[int, int],
+    pool: Executor | None = None,
+    rows_multiple: int = 1,
+    part: slice | None = None,
 ) -> None:
-    """Run `work` on each of `strips`, in the threads of `pool` when there is one; the first error is raised."""
+    """Run `work` on each of `strips`, in the threads of `pool` when there is one; the first error is raised.
+
+    No strip is being worked on any more when it returns or raises.
+    """
     if pool is None:
-        for rows in strips(shape, rows_multiple):
+        for rows in strips(shape, rows_multiple, part):
             work(rows)
     else:
-        for future in [pool.submit(work, rows) for rows in strips(shape, rows_multiple)]:
-            future.result()
+        futures = [pool.submit(work, rows) for rows in strips(shape, rows_multiple, part)]
+        try:
+            for future in futures:
+                future.result()
+        except BaseException:
+            for future in futures:
+                future.cancel()
+            wait(futures)
+            raise
 
 
 class Timer:

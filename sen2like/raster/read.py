@@ -7,7 +7,7 @@ truncated JPEG 2000 file would come back with zeros or rubbish in its last tiles
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
@@ -28,6 +28,94 @@ _ORIGIN_TOLERANCE = 0.01
 """pixels"""
 
 
+class RasterReader:
+    """A raster whose parts are decoded one after the other, each by several threads; ``with`` closes the file.
+
+    `path` is what GDAL opens; `what` says in messages what it is (``band B04 of S2A_...``). `RasterError`: the file is
+    missing or unreadable.
+    """
+
+    def __init__(self, path: str, what: str = "", threads: int = 1):
+        self._path, self._what, self._threads = path, what, threads
+        self._first = self._open()
+        self._others: dict[int, DatasetReader] = {}
+        """Of further threads: a dataset serves one at a time."""
+
+    def __enter__(self) -> RasterReader:
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Nothing more will be read; to close it again does nothing."""
+        for dataset in (self._first, *self._others.values()):
+            dataset.close()
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self._first.shape
+
+    @property
+    def dtype(self) -> str:
+        return self._first.dtypes[0]
+
+    @property
+    def nodata(self) -> float | None:
+        return self._first.nodata
+
+    @property
+    def layers(self) -> int:
+        return self._first.count
+
+    @property
+    def block_rows(self) -> int:
+        """Rows that are decoded together: it is quick to read whole multiples, from a multiple on."""
+        return _window_shape(self._first)[0]
+
+    def geobox(self) -> GeoBox:
+        """`RasterError`: rotated, or without position."""
+        return _geobox(self._first, self._path, self._what)
+
+    def read(self, out: np.ndarray, rows: slice, columns: slice | None = None, layers: Sequence[int] = (1,)) -> None:
+        """Decode a part into `out` (n, y, x). `RasterError`: truncated or unreadable."""
+        columns = columns or slice(0, self.shape[1])
+        windows = list(_windows(_window_shape(self._first), rows, columns))
+        pending = iter(windows)
+        lock = threading.Lock()
+
+        def work(source: DatasetReader) -> None:
+            with _gdal(self._path, self._what):
+                while True:
+                    with lock:
+                        window = next(pending, None)
+                    if window is None:
+                        return
+                    down, across = window.toslices()
+                    here = slice(down.start - rows.start, down.stop - rows.start)
+                    there = slice(across.start - columns.start, across.stop - columns.start)
+                    source.read(list(layers), window=window, out=out[:, here, there])
+
+        def helper(n: int) -> None:
+            if n not in self._others:
+                self._others[n] = self._open()
+            work(self._others[n])
+
+        threads = min(self._threads, len(windows))
+        if threads <= 1:
+            work(self._first)
+            return
+        with ThreadPoolExecutor(threads - 1) as pool:
+            helpers = [pool.submit(helper, n) for n in range(threads - 1)]
+            work(self._first)
+            for future in helpers:
+                future.result()
+
+    def _open(self) -> DatasetReader:
+        with _gdal(self._path, self._what):
+            return rasterio.open(self._path)
+
+
 def read_image(
     path: str,
     what: str = "",
@@ -38,27 +126,29 @@ def read_image(
 ) -> Image:
     """Band 1 of a raster in its native type, on the file's own grid; whole, or `part` (rows, columns) of it.
 
-    `path` is what GDAL opens; `what` says in messages what it is (``band B04 of S2A_...``); `nodata` replaces the file's own
-    no-data value; ``empty(shape, dtype)`` gives the array for the pixels. Raises `RasterError` if the file is missing,
-    unreadable, truncated, rotated or without position.
+    `path`, `what`: see `RasterReader`; `nodata` replaces the file's own no-data value; ``empty(shape, dtype)`` gives the
+    array for the pixels. Raises `RasterError` if the file is missing, unreadable, truncated, rotated or without position.
     """
-    with _opened(path, what) as dataset:
-        geobox = _geobox(dataset, path, what)
-        nodata = dataset.nodata if nodata is None else nodata
-        data = _read(dataset, [1], threads, path, what, part, empty)[0]
-        return Image(data, geobox if part is None else geobox[part], nodata)
+    with RasterReader(path, what, threads) as reader:
+        geobox = reader.geobox()
+        rows, columns = part or (slice(0, reader.shape[0]), slice(0, reader.shape[1]))
+        data = empty((rows.stop - rows.start, columns.stop - columns.start), reader.dtype)
+        reader.read(data[None], rows, columns)
+        return Image(data, geobox if part is None else geobox[part], reader.nodata if nodata is None else nodata)
 
 
 def read_layers(path: str, what: str = "", threads: int = 1) -> tuple[np.ndarray, GeoBox]:
     """All bands of a raster, (n, y, x) in the native type, and its grid. Errors as for :func:`read_image`."""
-    with _opened(path, what) as dataset:
-        return _read(dataset, list(dataset.indexes), threads, path, what), _geobox(dataset, path, what)
+    with RasterReader(path, what, threads) as reader:
+        data = np.empty((reader.layers, *reader.shape), reader.dtype)
+        reader.read(data, slice(0, reader.shape[0]), layers=range(1, reader.layers + 1))
+        return data, reader.geobox()
 
 
 def read_geobox(path: str, what: str = "") -> GeoBox:
     """Grid of a raster; reads the header only. Errors as for :func:`read_image`."""
-    with _opened(path, what) as dataset:
-        return _geobox(dataset, path, what)
+    with RasterReader(path, what) as reader:
+        return reader.geobox()
 
 
 def check_grid(
@@ -88,63 +178,27 @@ def check_grid(
 
 
 @contextmanager
-def _opened(path: str, what: str) -> Iterator[DatasetReader]:
+def _gdal(path: str, what: str) -> Iterator[None]:
+    """GDAL's options for what is done in this thread, and its errors as `RasterError`."""
     # Worker threads stay off (see above); side files are neither looked for nor written beside inputs.
     options = {"GDAL_NUM_THREADS": "1", "GDAL_PAM_ENABLED": "NO", "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR"}
     try:
-        with rasterio.Env(**options), rasterio.open(path) as dataset:
-            yield dataset
+        with rasterio.Env(**options):
+            yield
     except (RasterioError, OSError) as error:
         cause = error.__cause__ or error
         raise RasterError(f"{_label(path, what)}: missing, truncated or unreadable ({cause}); fetch the product again") from error
 
 
-def _read(
-    dataset: DatasetReader,
-    indexes: list[int],
-    threads: int,
-    path: str,
-    what: str,
-    part: tuple[slice, slice] | None = None,
-    empty: Empty = np.empty,
-) -> np.ndarray:
-    part = part or (slice(0, dataset.height), slice(0, dataset.width))
-    top, left = part[0].start, part[1].start
-    out = empty((len(indexes), part[0].stop - top, part[1].stop - left), dataset.dtypes[0])
-    windows = list(_windows(dataset.block_shapes[0], *part))
-    pending = iter(windows)
-    lock = threading.Lock()
-
-    def work(source: DatasetReader) -> None:
-        while True:
-            with lock:
-                window = next(pending, None)
-            if window is None:
-                return
-            rows, columns = window.toslices()
-            here = slice(rows.start - top, rows.stop - top), slice(columns.start - left, columns.stop - left)
-            source.read(indexes, window=window, out=out[:, *here])
-
-    def helper() -> None:
-        # A dataset serves one thread only, and rasterio's options belong to the thread that sets them.
-        with _opened(path, what) as source:
-            work(source)
-
-    threads = min(threads, len(windows))
-    if threads <= 1:
-        work(dataset)
-        return out
-    with ThreadPoolExecutor(threads - 1) as pool:
-        helpers = [pool.submit(helper) for _ in range(threads - 1)]
-        work(dataset)
-        for future in helpers:
-            future.result()
-    return out
+def _window_shape(dataset: DatasetReader) -> tuple[int, int]:
+    """Rows and columns read at once: blocks of the file, several where they are small."""
+    height, width = (size * -(-_MIN_WINDOW // size) for size in dataset.block_shapes[0])
+    return height, width
 
 
-def _windows(block: tuple[int, int], rows: slice, columns: slice) -> Iterator[Window]:
-    """Whole blocks of the file, several at once where they are small, cut to the part that is wanted."""
-    height, width = (size * -(-_MIN_WINDOW // size) for size in block)
+def _windows(shape: tuple[int, int], rows: slice, columns: slice) -> Iterator[Window]:
+    """Windows of that shape that cover the part wanted, cut to it."""
+    height, width = shape
     for row in range(rows.start // height * height, rows.stop, height):
         for column in range(columns.start // width * width, columns.stop, width):
             across = slice(max(row, rows.start), min(row + height, rows.stop))

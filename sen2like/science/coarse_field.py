@@ -32,7 +32,8 @@ class CoarseField:
     the centres of the last pixels.
 
     `cut`: values of cells are cut to -cut ... cut, and those that are not finite are 0, before anything else.
-    ``empty(shape, dtype)`` gives arrays to keep the values in. NaN spreads to the pixels whose stencil touches it.
+    ``empty(shape, dtype)`` gives arrays to keep the values in, `scratch` others for a moment. NaN spreads to the pixels whose
+    stencil touches it.
     `ValueError`: empty input, unknown positions, no `step` for nodes, `step` for cells or `cut` for nodes, mesh too small.
     """
 
@@ -44,6 +45,7 @@ class CoarseField:
         step: float | tuple[float, float] | None = None,
         cut: float | None = None,
         empty: Empty = np.empty,
+        scratch: Scratch | None = None,
     ):
         check_image(values, shape)
         self.shape = shape
@@ -56,7 +58,7 @@ class CoarseField:
                 values = _cut(np.array(values, np.float64), cut)
                 values = scipy.ndimage.gaussian_filter(values, sigma, mode="mirror", truncate=GAUSSIAN_REACH)
             if _Periodic.suits(values.shape, shape):
-                self._field = _Periodic.of(values, shape, cut, empty)
+                self._field = _Periodic.of(values, shape, cut, empty, scratch or Scratch())
             else:
                 axes = (_stretched(*sizes) for sizes in zip(values.shape, shape, strict=True))
                 self._field = _Positions(_cut(np.array(values, np.float32), cut), *axes)
@@ -69,9 +71,16 @@ class CoarseField:
             raise ValueError(f"positions {positions!r} are unknown; known are cells and nodes")
 
     @classmethod
-    def cells(cls, values: np.ndarray, shape: Shape, cut: float | None = None, empty: Empty = np.empty) -> CoarseField:
+    def cells(
+        cls,
+        values: np.ndarray,
+        shape: Shape,
+        cut: float | None = None,
+        empty: Empty = np.empty,
+        scratch: Scratch | None = None,
+    ) -> CoarseField:
         """Values stretched over the grid."""
-        return cls(values, shape, "cells", cut=cut, empty=empty)
+        return cls(values, shape, "cells", cut=cut, empty=empty, scratch=scratch)
 
     @classmethod
     def at_nodes(cls, values: np.ndarray, shape: Shape, step: float | tuple[float, float]) -> CoarseField:
@@ -131,16 +140,15 @@ class _Periodic:
     So all of one phase have the same two weights, and whole planes are added instead of single pixels.
     """
 
-    def __init__(self, planes: np.ndarray, down: _Phases, across: _Phases):
+    def __init__(self, planes: np.ndarray, down: _Phases, across: _Phases, scratch: Scratch):
         """`planes` (q, y, x): every qth column, from each of the first q on, of the field and one pixel more on each side."""
-        self._planes, self._down, self._across = planes, down, across
-        self._scratch = Scratch()
+        self._planes, self._down, self._across, self._scratch = planes, down, across, scratch
 
     @classmethod
-    def of(cls, values: np.ndarray, shape: Shape, cut: float | None, empty: Empty) -> _Periodic:
+    def of(cls, values: np.ndarray, shape: Shape, cut: float | None, empty: Empty, scratch: Scratch) -> _Periodic:
         down, across = (_phases(*sizes) for sizes in zip(values.shape, shape, strict=True))
         rows, columns = (n + 2 for n in values.shape)  # stencils stick out by half a pixel at most
-        made = cls(empty((across.q, rows, -(-columns // across.q)), np.float32), down, across)
+        made = cls(empty((across.q, rows, -(-columns // across.q)), np.float32), down, across, scratch)
         for plane, inner in made._inside(values):
             np.copyto(plane, inner, casting="same_kind")
             _cut(plane, cut)
@@ -154,7 +162,7 @@ class _Periodic:
         return min(shape_in) > 1 and all(ratio >= 1 and ratio.numerator <= LARGEST_PERIOD for ratio in ratios)
 
     def minus(self, values: np.ndarray, factor: float, empty: Empty) -> _Periodic:
-        made = _Periodic(empty(self._planes.shape, np.float32), self._down, self._across)
+        made = _Periodic(empty(self._planes.shape, np.float32), self._down, self._across, self._scratch)
         for (plane, inner), (own, _) in zip(made._inside(values), self._inside(values), strict=True):
             np.multiply(inner, np.float32(factor), dtype=np.float32, out=plane)
             np.subtract(own, plane, out=plane)

@@ -65,6 +65,7 @@ class Detail:
         self.shape: Shape = dn.shape
         self.low_shape: Shape = low.shape
         self._dn = dn
+        self._complete = bool(dn.min())  # no pixel is without data
         self._valid = valid
         self._protect = protect
         self.gain = gain
@@ -93,7 +94,7 @@ class Detail:
         """Where in rows [start, stop) D is 0 for want of data, there or beside, uint8; None: nowhere."""
         first = max(0, start - 1)
         around = self._dn[first : stop + 1]
-        if not around.size or around.min():
+        if self._complete or around.min(initial=1):
             return None
         missing = (around == 0).view(np.uint8)
         if self._protect:
@@ -106,7 +107,7 @@ class Detail:
         The reference goes by the mask alone; where that calls a pixel without data clear, its fused image is black.
         """
         dn = self._dn[start:stop]
-        known = None if dn.size and dn.min() else (dn != 0).view(np.uint8)
+        known = None if self._complete or dn.min(initial=1) else (dn != 0).view(np.uint8)
         clear = None if self._valid is None else gaps(self._valid, self.shape, start, stop)
         if known is None or clear is None:
             return known if clear is None else clear
@@ -161,7 +162,7 @@ class Fusion:
     products, oldest first, all of one shape, which is that of the result; `w` of `extrapolation` chooses predict, None
     composite. `nodata` is the value of the result without data. As in the reference, pixels of Landsat without data
     count as 0 when their neighbours are interpolated (`landsat` is left alone). ``empty(name, shape, dtype)`` gives arrays
-    for intermediate results.
+    for intermediate results, `scratch` those for a moment.
 
     Enlarging is linear, so Landsat with the detail of product k is enlarge(Landsat - low-pass image of k) + F_k: one
     enlargement, of small images. The weights of a pixel sum to 1, so the methods choose from such images, or mix them.
@@ -175,6 +176,7 @@ class Fusion:
         w: float | None = None,
         nodata: float = 0.0,
         empty: NamedEmpty | None = None,
+        scratch: Scratch | None = None,
     ):
         if not details:
             raise ValueError("fusion needs at least one past product")
@@ -194,8 +196,8 @@ class Fusion:
         empty = empty or Arrays().array
         known = np.isfinite(landsat)
         self._masks = [mask for mask in (data, known.view(np.uint8)) if not mask.min(initial=1)]
-        self._scratch = Scratch()
-        self._plain = CoarseField.cells(landsat, self.shape, LIMIT, partial(empty, "plain"))
+        self._scratch = scratch or Scratch()
+        self._plain = CoarseField.cells(landsat, self.shape, LIMIT, partial(empty, "plain"), self._scratch)
         self._beneath = [
             self._plain.minus(detail.low, 1 / detail.gain, partial(empty, f"beneath {k}"))
             for k, detail in enumerate(self.details)

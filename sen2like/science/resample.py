@@ -71,9 +71,8 @@ def to_resolution(
     """
     if not (res_in > 0 and res_out > 0):
         raise ValueError(f"pixel sizes must be above 0, not {res_in:g} and {res_out:g}")
-    ratio, block = res_out / res_in, whole_ratio(res_in, res_out)
-    rows, columns = dn.shape if dn.ndim == 2 else (0, 0)
-    shape = (-(-rows // block), -(-columns // block)) if block else (round(rows / ratio), round(columns / ratio))
+    block = whole_ratio(res_in, res_out)
+    shape = resampled_shape(dn.shape if dn.ndim == 2 else (0, 0), res_in, res_out)
     check_image(dn, shape)
     dn = _as_uint16(dn)
     if block == 1:
@@ -98,6 +97,13 @@ def to_resolution(
         for future in [pool.submit(one, strip) for strip in strips]:
             future.result()
     return out
+
+
+def resampled_shape(shape: Shape, res_in: float, res_out: float) -> Shape:
+    """Shape that `to_resolution` gives to an image of `shape`."""
+    block, ratio = whole_ratio(res_in, res_out), res_out / res_in
+    rows, columns = (-(-n // block) if block else round(n / ratio) for n in shape)
+    return rows, columns
 
 
 def whole_ratio(res_in: float, res_out: float) -> int | None:

@@ -9,10 +9,13 @@ import pytest
 import rasterio
 from blocks.scenes import GRID, MADE, TILE, Scene, job_of, past_product
 
+from sen2like.auxiliary import past_bands
+from sen2like.blocks import fused_image
 from sen2like.blocks.base import Cancelled
 from sen2like.blocks.fusion import WAIT, S2L_Fusion
 from sen2like.errors import BlockError
 from sen2like.grid import mgrs
+from sen2like.raster import read
 from sen2like.raster.image import Image
 from sen2like.science.resample import enlarge, to_resolution
 
@@ -238,13 +241,39 @@ def test_other_bands_pass(make_job, archive, band):
     assert block.process(job, image, band) is image
 
 
-def test_rows_are_those_of_the_whole(make_job, archive):
+@pytest.mark.parametrize("chapter", [1, 6, 50, 100])
+@pytest.mark.parametrize("band", ["B04", "B05"])
+@pytest.mark.parametrize("method", ["composite", "predict"])
+def test_chapters_give_the_pixels_of_the_whole(make_job, archive, monkeypatch, method, band, chapter):
+    data = np.ones(GRID.shape, np.uint8)
+    data[40:50, 60:] = 0
+    found = []
+    for rows in (1024, chapter):
+        monkeypatch.setattr(fused_image, "CHAPTER_ROWS", rows)
+        monkeypatch.setattr(past_bands, "STEP_ROWS", rows)
+        monkeypatch.setattr(read, "_MIN_WINDOW", 1)
+        job = make_job(f"predict_method={method}", f"fusion_auto_check_band={S2_NAME[band]}", archive=archive, data=data)
+        block, _ = planned(job)
+        block.preprocess(job)
+        image = block.process(job, Image(landsat(), GRID), band)
+        with ThreadPoolExecutor(2) as pool:
+            found.append(image.computed(pool).data)
+        parts = list(image.chapters())
+        assert [part.start for part in parts] == [0, *(part.stop for part in parts[:-1])] and parts[-1].stop == SIDE[band]
+        assert max(part.stop - part.start for part in parts) <= max(rows, 6) + 6
+        image.release()
+        found.append(job.fusion_check.agrees)
+    whole, check, fused_by_chapters, checked_by_chapters = found
+    np.testing.assert_array_equal(fused_by_chapters, whole)
+    np.testing.assert_array_equal(checked_by_chapters, check)
+
+
+def test_rows_without_a_chapter_are_refused(make_job, archive):
     job = make_job(archive=archive)
     block, _ = planned(job)
     block.preprocess(job)
-    image = block.process(job, Image(landsat(), GRID), "B05")
-    parts = np.concatenate([image.rows(0, 50), image.rows(50, 51), image.rows(51, 183)])
-    np.testing.assert_array_equal(parts, image.computed().data)
+    with pytest.raises(RuntimeError, match="chapters"):
+        block.process(job, Image(landsat(), GRID), "B05").rows(0, 10)
 
 
 def test_a_fused_band_that_was_not_planned_is_an_error(make_job):
@@ -346,20 +375,3 @@ def test_a_waiting_band_ends_with_its_job(make_job, archive):
         job.cancelled.set()
         with pytest.raises(Cancelled):
             second.result(timeout=60)
-
-
-@pytest.mark.parametrize("order", [("B04", "B05"), ("B05", "B04")])
-def test_past_products_read_ahead_give_the_same_pixels(make_job, archive, order):
-    """Also when another band than the one read ahead comes first."""
-    given = Image(landsat(), GRID)
-    pixels = []
-    for read_ahead in (False, True):
-        job = make_job(archive=archive)
-        block, _ = planned(job)
-        with ThreadPoolExecutor(1) as pool:
-            job.aside = pool if read_ahead else None
-            block.begin(job)
-            block.preprocess(job)
-            pixels.append([block.process(job, given, band).computed().data for band in order])
-    for read, ahead in zip(*pixels, strict=True):
-        np.testing.assert_array_equal(read, ahead)
