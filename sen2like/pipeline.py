@@ -38,7 +38,7 @@ def process(job: Job, blocks: list[S2L_Process], threads: Threads, emit: Emit, i
     On any error (or a stop request) what was written so far is removed and the error raised, naming block and band.
     """
     first = [band for block in blocks for band in block.reads_first(job)]
-    order = _order(job, first)
+    order = _order(job, blocks, first)
     try:
         # products have threads of their own; a library that starts more for a small matrix only gets in their way
         with (
@@ -52,6 +52,8 @@ def process(job: Job, blocks: list[S2L_Process], threads: Threads, emit: Emit, i
             job.last = blocks[-1] if blocks else None
             for block in blocks:
                 block.begin(job)
+            for notice in (*job.masks.notices, *job.angles.notices):
+                job.warn(notice)
             _each_block(job, blocks, "preprocess", emit)
             with native.opencv_threads(1):  # for strips: they have threads of their own, as the matrices above
                 _all_bands(job, blocks, order, band_pool, emit, intermediates)
@@ -66,9 +68,14 @@ def process(job: Job, blocks: list[S2L_Process], threads: Threads, emit: Emit, i
             writer.abandon()
 
 
-def _order(job: Job, first: list[str]) -> list[str]:
+def _order(job: Job, blocks: list[S2L_Process], first: list[str]) -> list[str]:
     """Bands that are decoded already, then the largest, so that the last ones are small and no core waits long at the end."""
-    return sorted(job.bands, key=lambda band: (band not in first, job.product.bands[band].resolution))
+
+    def finest(band: str) -> float:
+        own = job.product.bands[band].resolution
+        return min((block.resolution(job, band) or own for block in blocks), default=own)
+
+    return sorted(job.bands, key=lambda band: (band not in first, finest(band)))
 
 
 def _each_block(job: Job, blocks: list[S2L_Process], what: str, emit: Emit) -> None:

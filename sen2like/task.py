@@ -8,7 +8,7 @@ import logging
 import shutil
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,9 +24,9 @@ from sen2like.blocks.registry import chain
 from sen2like.config import Config
 from sen2like.errors import ConfigurationError, ProductError, Sen2LikeError, UsageError
 from sen2like.events import Event, ProductFinished, ProductStarted
-from sen2like.execution.memory import PeakMemory, release_free, tune_heap
+from sen2like.execution.memory import PeakMemory, release_free
 from sen2like.execution.retry import is_transient
-from sen2like.execution.threads import Threads, available_cores
+from sen2like.execution.threads import Threads
 from sen2like.grid.mgrs import MGRSTile
 from sen2like.grid.region import read_region
 from sen2like.packaging.names import Baseline, ProductNames
@@ -75,7 +75,6 @@ def run_task(task: ProductTask, config: Config, emit: Emit, stop: Flag) -> Produ
 
     A failure is a result, not an exception; only a `UsageError` (the request was wrong, not the product) is raised.
     """
-    tune_heap(available_cores())
     with PeakMemory() as peak:
         finished = _run_task(task, config, emit, stop)
     gc.collect()  # images of a product hold each other in circles
@@ -99,14 +98,15 @@ def _run_task(task: ProductTask, config: Config, emit: Emit, stop: Flag) -> Prod
         if reason:
             log.info("Skip product %s: %s", name, reason)
             return ended("skipped", reason=reason)
-        job = _prepare(task, config, product, stop)
-        record = job.record
-        blocks, declined = chain(job)
-        for line in declined:
-            log.info("%s: %s", name, line)
-        emit(ProductStarted(task.tile.id, name, job.bands, str(task.path)))
-        threads = Threads.for_product(config.multiprocessing.number_of_process, task.parallelize_bands, task.cores)
-        return ended("done", process(job, blocks, threads, emit, task.intermediates))
+        with ThreadPoolExecutor(2, thread_name_prefix="masks") as ahead:
+            job = _prepare(task, config, product, stop, ahead)
+            record = job.record
+            blocks, declined = chain(job)
+            for line in declined:
+                log.info("%s: %s", name, line)
+            emit(ProductStarted(task.tile.id, name, job.bands, str(task.path)))
+            threads = Threads.for_product(config.multiprocessing.number_of_process, task.parallelize_bands, task.cores)
+            return ended("done", process(job, blocks, threads, emit, task.intermediates))
     except Cancelled as e:
         return ended("interrupted", reason=str(e))
     except UsageError:
@@ -119,14 +119,14 @@ def _run_task(task: ProductTask, config: Config, emit: Emit, stop: Flag) -> Prod
         return replace(ended("failed", reason=f"{type(e).__name__}: {e}"), transient=is_transient(e))
 
 
-def _prepare(task: ProductTask, config: Config, product: Product, stop: Flag) -> Job:
-    """Masks, angles and band list of a product, ready for its blocks."""
+def _prepare(task: ProductTask, config: Config, product: Product, stop: Flag, ahead: Executor) -> Job:
+    """A product ready for its blocks; its masks and angles are being read by the threads of `ahead`."""
     workdir = task.run_dir / task.tile.id / product.name
     if workdir.exists():  # an earlier attempt of this run
         shutil.rmtree(workdir)
     workdir.mkdir(parents=True)
     bands = _bands(task, product)
-    masks, angles = _masks_and_angles(config, product, task.tile)
+    masks, angles = _masks_and_angles(config, product, task.tile, ahead)
     job = Job(
         product=product,
         tile=task.tile,
@@ -140,12 +140,12 @@ def _prepare(task: ProductTask, config: Config, product: Product, stop: Flag) ->
         detail_cache=task.detail_cache,
         cancelled=stop,
     )
-    for notice in (*product.notices, *job.masks.notices, *job.angles.notices):
+    for notice in product.notices:
         job.warn(notice)
     if product.sensor != "S2" and not config.processing.doGeometry:
         raise ConfigurationError(f"doGeometry = False: {product.name} has to be put on the grid of the tile; set it to True")
     if config.processing.doStitching:
-        job.partners = _partners(task, config, job)
+        job.partners = _partners(task, config, job, ahead)
     if task.region is not None:
         job.region = read_region(task.region)
     if task.intermediates:
@@ -153,20 +153,22 @@ def _prepare(task: ProductTask, config: Config, product: Product, stop: Flag) ->
     return job
 
 
-def _masks_and_angles(config: Config, product: Product, tile: MGRSTile) -> tuple[Masks, Angles]:
-    with ThreadPoolExecutor(1, thread_name_prefix="angles") as aside:
-        angles = aside.submit(product.read_angles, config.nbar.angles)
-        masks = product.read_masks(_auxiliary_scl(config, product, tile), config.masks.landsat_quality)
-        return masks, angles.result()
+def _masks_and_angles(
+    config: Config, product: Product, tile: MGRSTile, ahead: Executor
+) -> tuple[Future[Masks], Future[Angles]]:
+    angles = ahead.submit(product.read_angles, config.nbar.angles)
+    masks = ahead.submit(product.read_masks, _auxiliary_scl(config, product, tile), config.masks.landsat_quality)
+    return masks, angles
 
 
-def _partners(task: ProductTask, config: Config, job: Job) -> list[Partner]:
+def _partners(task: ProductTask, config: Config, job: Job, ahead: Executor) -> list[Partner]:
     """Further scenes of the pass, ready to be stitched; one that cannot be used is left out with a warning."""
     found = []
     for path in task.partners:
         try:
             product = open_product(path, task.tile, task.run_dir / "extracted")
-            found.append(Partner(product, *_masks_and_angles(config, product, task.tile)))
+            masks, angles = _masks_and_angles(config, product, task.tile, ahead)
+            found.append(Partner(product, masks.result(), angles.result()))
         except Sen2LikeError as e:
             job.warn(f"goes on without its neighbour {path.name}: {e}")
     return found

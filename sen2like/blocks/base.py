@@ -9,7 +9,7 @@ from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event, Lock
-from typing import ClassVar
+from typing import Any, ClassVar, Generic, TypeVar, cast
 
 import numpy as np
 from odc.geo.geobox import GeoBox
@@ -31,6 +31,8 @@ from sen2like.science.klt import Features
 from sen2like.science.scratch import Scratch
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 
 class Cancelled(Sen2LikeError):
@@ -81,6 +83,24 @@ class Encoded:
     """For pictures."""
 
 
+class _Soon(Generic[T]):
+    """An attribute that may be set to a `Future` of its value: who asks first waits, and is told what went wrong."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, job: Any, owner: type | None = None) -> T:
+        if job is None:
+            raise AttributeError(self._name)  # a dataclass takes it that there is no default
+        value = vars(job)[self._name]
+        if isinstance(value, Future):
+            value = vars(job)[self._name] = value.result()
+        return cast(T, value)
+
+    def __set__(self, job: Any, value: T | Future[T]) -> None:
+        vars(job)[self._name] = value
+
+
 @dataclass
 class Job:
     """One product on its way through the blocks: what goes in, what is known so far, and the means to work with."""
@@ -93,8 +113,8 @@ class Job:
     workdir: Path
     reference: Path | None
     """Geometric reference image."""
-    masks: Masks
-    angles: Angles
+    masks: _Soon[Masks] = _Soon()
+    angles: _Soon[Angles] = _Soon()
     digest: str = ""
     """Stands for all that decides the pixels besides the product; see `blocks.packager.configuration_hash`."""
     partners: list[Partner] = field(default_factory=list)
@@ -206,6 +226,10 @@ class S2L_Process(ABC):
     def reads_first(self, job: Job) -> tuple[str, ...]:
         """Own names of the bands that ``preprocess`` reads: they are decoded ahead, and processed before the others."""
         return ()
+
+    def resolution(self, job: Job, band: str) -> float | None:
+        """Pixel size (metres) that it gives to a band; None: it leaves it as it is."""
+        return None
 
     def begin(self, job: Job) -> None:  # noqa: B027 (a block may have nothing to begin)
         """Start in the background, in the threads of `job.aside`, what ``preprocess`` of this block will need."""

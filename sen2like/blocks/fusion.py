@@ -78,6 +78,10 @@ class S2L_Fusion(S2L_Process):
         """Whether a band (own name) gets fused, if this block runs."""
         return job.fusion is not None and job.product.bands[band].s2_name in FUSED
 
+    def resolution(self, job: Job, band: str) -> float | None:
+        s2_name = job.product.bands[band].s2_name
+        return _required(job).products[-1].resolution(s2_name) if s2_name and self.will_fuse(job, band) else None
+
     def preprocess(self, job: Job) -> None:
         plan, options = _required(job), job.config.fusion
         for product in plan.products:

@@ -1,7 +1,6 @@
 """Memory a job will need and memory it has used."""
 
 import ctypes
-import os
 import threading
 from math import prod
 from pathlib import Path
@@ -9,7 +8,6 @@ from types import TracebackType
 
 PROCESS_MB = 250.0
 """A worker process with its libraries loaded and hardly any image: 210 measured, and some room."""
-_M_ARENA_MAX = -8
 _STATUS = Path("/proc/self/status")
 _CLEAR_REFS = Path("/proc/self/clear_refs")
 _INTERVAL = 0.05
@@ -60,18 +58,6 @@ class PeakMemory:
     def _sample(self) -> None:
         while not self._over.wait(_INTERVAL):
             self.mb = max(self.mb, resident_mb())
-
-
-def tune_heap(cores: int) -> None:
-    """Let threads share as many heaps of the C library as there are cores; each keeps what it once needed (glibc only).
-
-    By default there are eight times as many, and a tenth more memory is taken. A user who set it (``MALLOC_ARENA_MAX``,
-    ``GLIBC_TUNABLES``) is obeyed.
-    """
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is None or any(name.startswith(("MALLOC_", "GLIBC_TUNABLES")) for name in os.environ):
-        return
-    mallopt(_M_ARENA_MAX, cores)
 
 
 def release_free() -> None:

@@ -102,6 +102,8 @@ class LandsatProduct(Product):
     files: dict[str, str] = field(repr=False, compare=False)
     """Names in the container, by band and by ``quality``, ``VAA``, ``VZA``, ``SAA``, ``SZA``; only files that exist."""
     threads: int = field(default=_THREADS, repr=False, compare=False)
+    _held: dict[str, Image] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """Bands that the masks were made from, for who will ask for them next."""
 
     @property
     def path(self) -> int:
@@ -127,6 +129,8 @@ class LandsatProduct(Product):
         return REACH
 
     def read(self, band: str, threads: int | None = None) -> Image:
+        if band in self._held:
+            return self._held.pop(band)
         if band not in self.images:
             raise RasterError(f"{self.name}: band {band} is not in the product; its file is missing from {self.container.path}")
         return self._read(self.images[band].path, f"band {band} of {self.name}", band_table()[band].kind, threads)
@@ -199,7 +203,8 @@ class LandsatProduct(Product):
             raise ProductError(f"{self.name}: no band to tell where data are in {self.container.path}; the product is incomplete")
         if band != "B01":
             notices.append(f"{self.name}: B01 is missing; no-data mask made from {band}")
-        return resize_nearest(landsat_qa.data_mask(self.read(band).data), (geobox.shape.y, geobox.shape.x))
+        image = self._held[band] = self.read(band)
+        return resize_nearest(landsat_qa.data_mask(image.data), (geobox.shape.y, geobox.shape.x))
 
     def _read(self, path: str, what: str, kind: str, threads: int | None = None) -> Image:
         geobox, meta = read_geobox(path, what), self.metadata

@@ -1,14 +1,12 @@
 """Memory and processors: what is allowed, what was used."""
 
 import math
-import os
 import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from sen2like.execution import memory
 from sen2like.execution.cgroup import allowed_cores, available_memory_mb, total_memory_mb
 from sen2like.execution.memory import PROCESS_MB, PeakMemory, estimate_mb, resident_mb
 
@@ -146,30 +144,3 @@ def test_measurements_at_the_same_time_say_so_and_do_not_spoil_each_other():
     assert outer.shared and inner.shared
     assert outer.exact and not inner.exact
     assert outer.mb > inner.mb + 150
-
-
-class FakeLibrary:
-    """The C library, as far as it is asked about its heap."""
-
-    def __init__(self):
-        self.told = []
-
-    def mallopt(self, parameter, value):
-        self.told.append((parameter, value))
-
-
-@pytest.mark.parametrize(
-    ("variable", "told"),
-    [(None, [(-8, 4)]), ("GLIBC_TUNABLES", []), ("MALLOC_ARENA_MAX", [])],
-)
-def test_the_heap_is_tuned_unless_the_user_has_done_so(monkeypatch, variable, told):
-    """M_ARENA_MAX is -8 in malloc.h."""
-    for name in list(os.environ):
-        if name.startswith(("MALLOC_", "GLIBC_TUNABLES")):
-            monkeypatch.delenv(name)
-    if variable:
-        monkeypatch.setenv(variable, "1")
-    library = FakeLibrary()
-    monkeypatch.setattr(memory.ctypes, "CDLL", lambda name: library)
-    memory.tune_heap(4)
-    assert library.told == told
