@@ -6,8 +6,8 @@ import hashlib
 import json
 import logging
 import math
-import os
-import tempfile
+import uuid
+from collections.abc import Sequence
 from concurrent.futures import Executor
 from functools import partial
 from pathlib import Path
@@ -46,12 +46,17 @@ def reference_path(tile_id: str, ref_image: Path | str | None, references_map: P
 
 
 def load_reference(
-    path: Path | str, tile: MGRSTile, resolution: float, cache_dir: Path, threads: int = 1, pool: Executor | None = None
+    path: Path | str,
+    tile: MGRSTile,
+    resolution: float,
+    cache_dirs: Sequence[Path],
+    threads: int = 1,
+    pool: Executor | None = None,
 ) -> Image:
     """The reference image of `tile`, uint16, with pixels of `resolution` metres.
 
-    An image of another pixel size is resampled once and kept in `cache_dir`, under a name that changes with the source
-    file. `threads` decode the file, those of `pool` resample it.
+    An image of another pixel size is resampled once and kept in the first of `cache_dirs` that can be written to, under a
+    name that changes with the source file. `threads` decode the file, those of `pool` resample it.
 
     `AuxiliaryError`: missing or unreadable file, more than one band, another projection or extent than the tile's, DN
     that do not fit uint16.
@@ -63,8 +68,8 @@ def load_reference(
         image = _read(path, threads)
         return Image(_resampled(path, image.data, resolution, resolution, None), native, image.nodata)
     wanted = tile.geobox(resolution)
-    cached = Path(cache_dir) / _cache_name(path, resolution)
-    dn = _read_cached(cached, wanted, threads)
+    kept = [Path(folder) / _cache_name(path, resolution) for folder in cache_dirs]
+    dn = _read_cached(kept, wanted, threads)
     if dn is None:
         dn = _reduced(path, native, resolution, threads, pool)
         if dn.shape != tuple(wanted.shape):
@@ -72,7 +77,7 @@ def load_reference(
                 f"reference image {path}: {source_resolution:g} m pixels cannot be brought to the {wanted.shape.x} pixels of "
                 f"{resolution:g} m of tile {tile.id}; provide one of {resolution:g} m"
             )
-        _write_cached(cached, dn, wanted)
+        _write_cached(kept, dn, wanted)
     return Image(dn, wanted, 0)
 
 
@@ -176,33 +181,43 @@ def _cache_name(path: Path, resolution: float) -> str:
     return f"{path.stem}_{hashlib.sha256(state.encode()).hexdigest()[:16]}_{resolution:g}m.tif"
 
 
-def _read_cached(path: Path, wanted: GeoBox, threads: int) -> np.ndarray | None:
-    if not path.exists():
-        return None
-    try:
-        image = read_image(str(path), "resampled reference image", threads)
-    except RasterError as error:
-        log.warning("%s; it is made again", error)
-        return None
-    fits = image.geobox == wanted and image.dtype == np.uint16
-    if not fits:
+def _read_cached(paths: Sequence[Path], wanted: GeoBox, threads: int) -> np.ndarray | None:
+    for path in paths:
+        if not path.exists():
+            continue
+        try:
+            image = read_image(str(path), "resampled reference image", threads)
+        except RasterError as error:
+            log.warning("%s; it is made again", error)
+            continue
+        if image.geobox == wanted and image.dtype == np.uint16:
+            return image.data
         log.warning("resampled reference image %s does not have the grid it should have; it is made again", path)
-    return image.data if fits else None
+    return None
 
 
-def _write_cached(path: Path, dn: np.ndarray, geobox: GeoBox) -> None:
-    """Under a temporary name first, so that nobody reads half a file; without a usable folder there is no cache."""
+def _write_cached(paths: Sequence[Path], dn: np.ndarray, geobox: GeoBox) -> None:
+    """In the first place that allows it; without any there is no cache."""
+    failures = []
+    for path in paths:
+        try:
+            _write_whole(path, dn, geobox)
+            return
+        except (OSError, RasterioError) as error:
+            failures.append(f"{path}: {error}")
+    log.warning("resampled reference image cannot be kept (%s)", "; ".join(failures))
+
+
+def _write_whole(path: Path, dn: np.ndarray, geobox: GeoBox) -> None:
+    """Under a temporary name first, so that nobody reads half a file."""
     profile = {"driver": "GTiff", "tiled": True, "dtype": "uint16", "count": 1, "crs": str(geobox.crs)}
     profile |= {"transform": geobox.affine, "height": geobox.shape.y, "width": geobox.shape.x}
-    temporary = None
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.stem}-{uuid.uuid4().hex}.tif")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}", suffix=".tif")
-        os.close(handle)
         with rasterio.open(temporary, "w", **profile) as dataset:
             dataset.write(dn, 1)
-        os.replace(temporary, path)
-    except (OSError, RasterioError) as error:
-        log.warning("resampled reference image cannot be kept as %s (%s)", path, error)
-        if temporary is not None:
-            Path(temporary).unlink(missing_ok=True)
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise

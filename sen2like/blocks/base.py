@@ -173,7 +173,10 @@ class Job:
             raise BlockError(f"tile {self.tile.id} has no reference image")
         with self._lock:
             if resolution not in self._features:
-                image = load_reference(self.reference, self.tile, resolution, self.workdir.parent, self.cores, self.pool)
+                # beside the image, as the reference does, the next run will find it
+                beside = [self.reference.parent] if self.reference.is_file() else []
+                folders = [*beside, self.workdir.parent]
+                image = load_reference(self.reference, self.tile, resolution, folders, self.cores, self.pool)
                 self._features[resolution] = Features(image.data, self.pool).prepare(self.pool)
             return self._features[resolution]
 

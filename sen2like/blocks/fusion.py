@@ -86,14 +86,11 @@ class S2L_Fusion(S2L_Process):
         plan, options = _required(job), job.config.fusion
         for product in plan.products:
             job.record.add_reference(product.name)
-        shares = _shares([product.valid for product in plan.products], job.masks.data.data)
-        if shares[0] == 100:
-            job.warn("no pixel is clear in any past product: L2F is Landsat interpolated, without detail")
         job.record.set_quality(
-            PREDICTED_METHOD=plan.method,
-            FUSION_AUTO_CHECK_THRESHOLD=options.fusion_auto_check_threshold,
-            PREDICTED_PIXELS_STATISTICS=" ".join(f"{n}:{share:.2f}%" for n, share in reversed(list(enumerate(shares)))),
+            PREDICTED_METHOD=plan.method, FUSION_AUTO_CHECK_THRESHOLD=options.fusion_auto_check_threshold
         )
+        counted = [product.valid for product in plan.products], job.masks.data.data
+        self._shares = partial(_shares, *counted) if job.aside is None else job.aside.submit(_shares, *counted).result
         log.info("%s: fusion (%s) with %s", job.product.name, plan.method, _names(plan))
 
     def process(self, job: Job, image: RowImage, band: str) -> RowImage:
@@ -148,6 +145,11 @@ class S2L_Fusion(S2L_Process):
             log.debug("%s: fusion check of %s: %s", job.product.name, s2_name, figures)
 
     def postprocess(self, job: Job) -> None:
+        shares = self._shares()
+        if shares[0] == 100:
+            job.warn("no pixel is clear in any past product: L2F is Landsat interpolated, without detail")
+        statistics = " ".join(f"{n}:{share:.2f}%" for n, share in reversed(list(enumerate(shares))))
+        job.record.set_quality(PREDICTED_PIXELS_STATISTICS=statistics)
         plan = _required(job)  # told now: L2H has been completed, and fusion is none of its steps
         weight = {} if plan.w is None else {"w": round(plan.w, 4)}
         job.record.applied("Fusion", method=plan.method, products=_names(plan), **weight)

@@ -46,7 +46,9 @@ PERCENTILES = (2, 98)
 """Of the DN of a band that is no reflectance: they become 0 and 255."""
 OVERSAMPLING = 1.2
 """GDAL up to 3.8, which made the previews of the reference, takes an overview that is so much coarser than asked for."""
-_OUTPUTS_AT_ONCE = 64
+_OUTPUTS_AT_ONCE = 32
+_HALVES_UP = 1e-4
+"""Added to grey levels: OpenCV rounds halves to even."""
 _LEAST_WEIGHT = 1e-6
 
 
@@ -90,10 +92,11 @@ def reduced_to(
 
 def stretched(dn: np.ndarray, offset: float, high: float) -> np.ndarray:
     """DN to bytes, uint8: DN `offset` -> 0, `offset` + `high` -> 255, linear and rounded to nearest; no data (0) -> 0."""
-    levels = (np.arange(65536, dtype=np.float32) - np.float32(offset)) * np.float32(255 / high) + np.float32(0.5)
-    levels = np.clip(levels, 0, 255)
-    levels[0] = 0
-    return levels.astype(np.uint8)[dn]
+    scale = 255 / high
+    levels = cv2.addWeighted(dn, scale, dn, 0, _HALVES_UP - offset * scale, dtype=cv2.CV_8U)
+    if offset < 0:
+        levels[dn == 0] = 0
+    return np.asarray(levels).reshape(dn.shape)
 
 
 def percentile_range(dn: np.ndarray) -> tuple[float, float]:

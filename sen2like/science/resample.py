@@ -143,7 +143,7 @@ def mask_rows(
         block = cv2.erode(block, np.ones((2 * reach[0] + 1, 2 * reach[1] + 1), np.uint8))
     # columns once per source row: enlarging repeats rows
     used, again = np.unique(rows - first, return_inverse=True)
-    return np.take(np.take(block[used], columns, axis=1), again, axis=0)
+    return np.take(np.take(np.take(block, used, axis=0), columns, axis=1), again, axis=0)
 
 
 def gaps(

@@ -79,7 +79,7 @@ def test_a_missing_image_is_named_with_its_option(tmp_path):
 
 def test_an_image_of_the_wanted_size_is_read_as_it_is(tmp_path):
     dn = dn_of()
-    image = load_reference(write(tmp_path / "ref.tif", dn), TILE, 1830, tmp_path / "cache")
+    image = load_reference(write(tmp_path / "ref.tif", dn), TILE, 1830, [tmp_path / "cache"])
     np.testing.assert_array_equal(image.data, dn)
     assert image.geobox == TILE.geobox(1830)
     assert not (tmp_path / "cache").exists()
@@ -87,7 +87,7 @@ def test_an_image_of_the_wanted_size_is_read_as_it_is(tmp_path):
 
 def test_a_multiple_of_the_pixel_size_takes_block_means(tmp_path):
     dn = dn_of()
-    image = load_reference(write(tmp_path / "ref.tif", dn), TILE, 5490, tmp_path / "cache")
+    image = load_reference(write(tmp_path / "ref.tif", dn), TILE, 5490, [tmp_path / "cache"])
     expected = np.floor(dn.reshape(20, 3, 20, 3).mean(axis=(1, 3)) + 0.5)
     np.testing.assert_array_equal(image.data, expected)
     assert (image.dtype, image.geobox) == (np.uint16, TILE.geobox(5490))
@@ -95,40 +95,52 @@ def test_a_multiple_of_the_pixel_size_takes_block_means(tmp_path):
 
 def test_a_resampled_image_is_taken_from_the_cache_the_next_time(tmp_path, monkeypatch):
     path = write(tmp_path / "ref.tif", dn_of())
-    first = load_reference(path, TILE, 2745, tmp_path / "cache")
+    first = load_reference(path, TILE, 2745, [tmp_path / "cache"])
     monkeypatch.setattr(reference, "to_resolution", lambda *_: pytest.fail("resampled again"))
-    np.testing.assert_array_equal(load_reference(path, TILE, 2745, tmp_path / "cache").data, first.data)
+    np.testing.assert_array_equal(load_reference(path, TILE, 2745, [tmp_path / "cache"]).data, first.data)
     assert [p.name for p in (tmp_path / "cache").iterdir() if p.name.startswith(".")] == []
     assert not list(tmp_path.glob("ref_*"))
 
 
 def test_a_changed_source_is_resampled_again(tmp_path):
     path = write(tmp_path / "ref.tif", dn_of())
-    load_reference(path, TILE, 5490, tmp_path / "cache")
+    load_reference(path, TILE, 5490, [tmp_path / "cache"])
     write(path, np.full((60, 60), 77, np.uint16))
     os.utime(path, ns=(1, 1))
-    assert (load_reference(path, TILE, 5490, tmp_path / "cache").data == 77).all()
+    assert (load_reference(path, TILE, 5490, [tmp_path / "cache"]).data == 77).all()
 
 
 def test_a_truncated_cache_is_made_again(tmp_path, caplog):
     path = write(tmp_path / "ref.tif", dn_of())
-    good = load_reference(path, TILE, 5490, tmp_path / "cache").data
+    good = load_reference(path, TILE, 5490, [tmp_path / "cache"]).data
     (cached,) = (tmp_path / "cache").iterdir()
     cached.write_bytes(cached.read_bytes()[:200])
-    np.testing.assert_array_equal(load_reference(path, TILE, 5490, tmp_path / "cache").data, good)
+    np.testing.assert_array_equal(load_reference(path, TILE, 5490, [tmp_path / "cache"]).data, good)
     assert "made again" in caplog.text
 
 
 def test_without_a_usable_cache_folder_the_image_is_still_given(tmp_path, caplog):
     (tmp_path / "cache").write_text("a file where the folder should be")
-    image = load_reference(write(tmp_path / "ref.tif", dn_of()), TILE, 5490, tmp_path / "cache")
+    image = load_reference(write(tmp_path / "ref.tif", dn_of()), TILE, 5490, [tmp_path / "cache"])
     assert image.shape == (20, 20)
     assert "cannot be kept" in caplog.text
 
 
+def test_the_second_folder_serves_where_the_first_cannot_be_written_to(tmp_path, caplog):
+    (tmp_path / "first").write_text("a file where the folder should be")
+    folders = [tmp_path / "first", tmp_path / "second"]
+    path = write(tmp_path / "ref.tif", dn_of())
+    load_reference(path, TILE, 5490, folders)
+    (kept,) = (tmp_path / "second").iterdir()
+    with rasterio.open(kept, "r+") as dataset:
+        dataset.write(np.full((20, 20), 7, np.uint16), 1)
+    assert (load_reference(path, TILE, 5490, folders).data == 7).all()
+    assert not caplog.text
+
+
 def test_whole_numbers_of_another_type_become_uint16(tmp_path):
     dn = dn_of().astype(np.float32)
-    image = load_reference(write(tmp_path / "ref.tif", dn), TILE, 1830, tmp_path)
+    image = load_reference(write(tmp_path / "ref.tif", dn), TILE, 1830, [tmp_path])
     assert image.dtype == np.uint16
     np.testing.assert_array_equal(image.data, dn)
 
@@ -145,23 +157,23 @@ def test_whole_numbers_of_another_type_become_uint16(tmp_path):
 def test_an_image_that_does_not_fit_the_tile_is_refused(tmp_path, changes, message):
     path = write(tmp_path / "ref.tif", dn_of(), **changes)
     with pytest.raises(AuxiliaryError, match=message):
-        load_reference(path, TILE, 1830, tmp_path)
+        load_reference(path, TILE, 1830, [tmp_path])
 
 
 def test_values_that_are_no_digital_numbers_are_refused(tmp_path):
     path = write(tmp_path / "ref.tif", dn_of().astype(np.float32) - 5000)
     with pytest.raises(AuxiliaryError, match=r"ref\.tif: DN from .* do not fit"):
-        load_reference(path, TILE, 1830, tmp_path)
+        load_reference(path, TILE, 1830, [tmp_path])
 
 
 def test_a_file_that_is_no_image_is_refused(tmp_path):
     (tmp_path / "ref.tif").write_text("no image")
     with pytest.raises(AuxiliaryError, match=r"ref\.tif cannot be read"):
-        load_reference(tmp_path / "ref.tif", TILE, 10, tmp_path)
+        load_reference(tmp_path / "ref.tif", TILE, 10, [tmp_path])
 
 
 def test_a_truncated_image_is_refused(tmp_path):
     path = write(tmp_path / "ref.tif", dn_of())
     path.write_bytes(path.read_bytes()[:3000])
     with pytest.raises(AuxiliaryError, match=r"ref\.tif cannot be read"):
-        load_reference(path, TILE, 1830, tmp_path)
+        load_reference(path, TILE, 1830, [tmp_path])
