@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sen2like.blocks.base import Encoded, FusionCheck, Job, S2L_Process
+from sen2like.blocks.base import Encoded, Job, S2L_Process
 from sen2like.blocks.fusion import S2L_Fusion
 from sen2like.config import Config
 from sen2like.packaging.contents import complete, link_fixed, write_fixed
@@ -168,6 +168,7 @@ class S2L_PackagerL2F(_Packager):
     def preprocess(self, job: Job) -> None:
         super().preprocess(job)
         self._linked: set[str] = set()
+        self._check = False  # whether it has been written
 
     def declines(self, job: Job) -> str | None:
         if not job.config.processing.doFusion:
@@ -180,7 +181,9 @@ class S2L_PackagerL2F(_Packager):
         harmonised = job.writers.get("L2H")
         twin = job.encoded.pop(band, None)
         if harmonised is None or twin is None or twin.image is not image:
-            return super().process(job, image, band)
+            made = super().process(job, image, band)
+            self._write_check(job)
+            return made
         self.writer.link_image(job.product.bands[band], harmonised, twin.written)
         self.previews.adopt(twin.kept)
         with job.record.timer("previews"):
@@ -190,8 +193,7 @@ class S2L_PackagerL2F(_Packager):
         return image
 
     def postprocess(self, job: Job) -> None:
-        if job.fusion_check is not None:
-            self._write_check(job, job.fusion_check)
+        self._write_check(job)
         super().postprocess(job)
 
     def _write_fixed(self, job: Job) -> Future | None:
@@ -204,8 +206,12 @@ class S2L_PackagerL2F(_Packager):
         else:
             link_fixed(self.writer, harmonised)
 
-    def _write_check(self, job: Job, check: FusionCheck) -> None:
-        """Mask of where fusion agrees with Landsat (FCM), on the grid of Landsat."""
+    def _write_check(self, job: Job) -> None:
+        """Mask of where fusion agrees with Landsat (FCM), on the grid of Landsat, once it is known."""
+        with self._lock:
+            check, self._check = (None, True) if self._check else (job.fusion_check, job.fusion_check is not None)
+        if check is None:
+            return
         name = self.writer.names.fusion_check
         write_layers(self.writer.folder / name, check.agrees[None], check.geobox, (f"{check.band} agrees",))
         self.writer.add_file(WrittenFile(name, "FCM", "GTIFF", {}, check.agrees.shape, check.geobox.affine))

@@ -297,7 +297,8 @@ class Previews:
         pixel = max(self._reduced[key][1] for key in keys)
         bands = []
         for key in keys:
-            dn = reduced(*self._reduced[key], pixel)
+            dn, own = self._reduced[key]
+            dn = dn if own == pixel else reduced(dn, own, pixel)
             low, span = percentile_range(dn) if key in self._other else (self.offset, self._high(kind) * self.gain)
             bands.append(stretched(dn, low, span))
         rows, columns = np.min([band.shape for band in bands], axis=0)  # what all have: a cut remainder differs with the pixel

@@ -10,6 +10,7 @@ import shutil
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from rasterio.enums import Resampling
 from rasterio.errors import NotGeoreferencedWarning
 
 from sen2like.errors import PackagingError
+from sen2like.science.means import block_modes
 
 _GDAL_TYPES = {"uint8": "Byte", "uint16": "UInt16", "int16": "Int16", "float32": "Float32"}
 _MIN_OVERVIEW = 16
@@ -108,11 +110,25 @@ def write_image(
 def write_mask(path: Path, data: np.ndarray, geobox: GeoBox, fmt: RasterFormat) -> None:
     """Write a mask (uint8, y, x): always a GeoTIFF, a COG with MODE overviews when images are COGs; no no-data tag."""
     if fmt.name == "COG":
-        _write_tiff(
-            path, data[None], geobox, _cog_options(fmt, geobox), fmt.factors(geobox), Resampling[fmt.mask_resampling.lower()]
-        )
+        factors, options = fmt.factors(geobox), _cog_options(fmt, geobox)
+        modes = _modes(data, factors) if fmt.mask_resampling == "MODE" else None
+        _write_tiff(path, data[None], geobox, options, factors, Resampling[fmt.mask_resampling.lower()], overviews=modes)
     else:
         _write_tiff(path, data[None], geobox, {"compress": "LZW"}, [], Resampling.mode)
+
+
+def _modes(mask: np.ndarray, factors: Sequence[int]) -> list[np.ndarray] | None:
+    """Overviews as GDAL makes them, each of the one before, but without holding up other threads; None: GDAL has to."""
+    ratios = [factor / before for before, factor in pairwise((1, *factors))]
+    if mask.max(initial=0) > 1 or not all(ratio.is_integer() for ratio in ratios):
+        return None
+    modes = []
+    for ratio in ratios:
+        if any(n % ratio for n in mask.shape):
+            return None
+        mask = block_modes(mask, int(ratio))
+        modes.append(mask)
+    return modes
 
 
 def write_layers(

@@ -62,4 +62,6 @@ def resize_nearest(values: np.ndarray, shape: tuple[int, int], ratio: tuple[floa
         np.minimum(np.floor(np.round((np.arange(m) + 0.5) * r, 9)).astype(np.intp), n - 1)
         for m, r, n in zip(shape, ratio, values.shape, strict=True)
     )
-    return values[rows[:, None], columns]
+    if shape[0] < values.shape[0]:
+        return np.take(np.take(values, rows, axis=0), columns, axis=1)
+    return np.take(np.take(values, columns, axis=1), rows, axis=0)

@@ -1,4 +1,4 @@
-"""Sums and means of whole blocks of pixels."""
+"""Sums, means and modes of whole blocks of pixels."""
 
 from __future__ import annotations
 
@@ -43,6 +43,26 @@ def block_means(dn: np.ndarray, factors: Iterable[int], empty: NamedEmpty | None
             out = mean[start // factor : -(-(start + strip.shape[0]) // factor)]
             np.floor_divide(totals[factor] + (count >> 1), np.maximum(count, 1), out=out, casting="unsafe")
     return means
+
+
+def block_modes(mask: np.ndarray, block: int) -> np.ndarray:
+    """The more frequent value of each block of block x block pixels; the numbers of a MODE overview of GDAL.
+
+    `mask` is uint8 (y, x) of 0 and 1, its sides are multiples of `block` (else `ValueError`). Where both are equally frequent
+    it is the one that the last pixel of the block does not have: GDAL takes the value that first came so often.
+    """
+    if any(n % block for n in mask.shape):
+        raise ValueError(f"a mask of shape {mask.shape} has no whole blocks of {block} x {block} pixels")
+    modes = np.empty([n // block for n in mask.shape], np.uint8)
+    half, rest = divmod(block * block, 2)
+    step = max(1, STRIP_BYTES // (mask.shape[1] * block))
+    for start in range(0, len(modes), step):
+        strip, out = mask[start * block : (start + step) * block], modes[start : start + step]
+        total = block_sums(strip, block, np.uint16 if block < 256 else np.uint32)
+        np.greater(total, half, out=out, casting="unsafe")
+        if not rest:
+            out |= (total == half) & (strip[block - 1 :: block, block - 1 :: block] == 0)
+    return modes
 
 
 def block_sums(values: np.ndarray, block: int, dtype: type | None = None) -> np.ndarray:

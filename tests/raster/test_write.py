@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
+from odc.geo.geobox import GeoBox
+from rasterio.enums import Resampling
 
 from sen2like.errors import PackagingError
 from sen2like.grid.mgrs import tile
@@ -160,3 +162,23 @@ except PackagingError as e:
 def test_missing_folder_is_a_packaging_error(tmp_path, dn):
     with pytest.raises(PackagingError, match="folder does not exist"):
         write_image(tmp_path / "nowhere" / "b.TIF", dn, GEOBOX, RasterFormat())
+
+
+@pytest.mark.parametrize("values", [(0, 1), (0, 1, 2)])
+@pytest.mark.parametrize(("size", "resolution"), [(720, 20), (732, 30), (736, 30)])
+def test_overviews_of_a_mask_are_those_of_gdal(tmp_path, size, resolution, values):
+    """Also where GDAL itself has to make them: other values, sides that are no multiple."""
+    mask = np.random.default_rng(size).choice(np.array(values, np.uint8), (size, size))
+    geobox = GeoBox.from_bbox((0, 0, size * resolution, size * resolution), "EPSG:32631", shape=mask.shape)
+    write_mask(tmp_path / "ours.tif", mask, geobox, RasterFormat())
+    factors = RasterFormat().factors(geobox)
+    profile = {"driver": "GTiff", "dtype": "uint8", "count": 1, "crs": "EPSG:32631", "transform": geobox.affine}
+    with rasterio.open(tmp_path / "gdal.tif", "w", height=size, width=size, **profile) as out:
+        out.write(mask, 1)
+        out.build_overviews(factors, Resampling.mode)
+    for level in range(len(factors)):
+        with (
+            rasterio.open(tmp_path / "ours.tif", overview_level=level) as ours,
+            rasterio.open(tmp_path / "gdal.tif", overview_level=level) as gdal,
+        ):
+            np.testing.assert_array_equal(ours.read(1), gdal.read(1))

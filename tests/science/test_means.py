@@ -1,5 +1,7 @@
 """Means of blocks are GDAL's AVERAGE overviews; sums are whole numbers."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import rasterio
@@ -8,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from rasterio.enums import Resampling
 
-from sen2like.science.means import block_means, block_sums
+from sen2like.science.means import block_means, block_modes, block_sums
 
 OVERVIEWS = [(360, (2, 6, 12, 36)), (216, (3, 6, 18)), (240, (2, 4, 12)), (384, (2, 4, 8, 24)), (180, (2, 6))]
 
@@ -39,6 +41,26 @@ def test_means_are_the_overviews_of_gdal(tmp_path, size, factors, missing):
             file.build_overviews([factor], Resampling.average)
         with rasterio.open(tmp_path / "dn.tif", overview_level=file_level(tmp_path / "dn.tif", factor)) as source:
             np.testing.assert_array_equal(means[factor], source.read(1))
+
+
+@pytest.mark.parametrize("share", [0, 0.5, 0.8, 1])
+@pytest.mark.parametrize(("size", "factors"), OVERVIEWS)
+def test_modes_are_the_overviews_of_gdal(tmp_path, size, factors, share):
+    """Of several overviews, GDAL makes each from the one before."""
+    modes = (np.random.default_rng(size).random((size, size)) < share).astype(np.uint8)
+    shape = {"height": size, "width": size, "count": 1}
+    with rasterio.open(tmp_path / "mask.tif", "w", driver="GTiff", dtype="uint8", **shape) as out:
+        out.write(modes, 1)
+        out.build_overviews(factors, Resampling.mode)
+    for level, (before, factor) in enumerate(pairwise((1, *factors))):
+        modes = block_modes(modes, factor // before)
+        with rasterio.open(tmp_path / "mask.tif", overview_level=level) as source:
+            np.testing.assert_array_equal(modes, source.read(1))
+
+
+def test_blocks_that_an_edge_cuts_have_no_mode():
+    with pytest.raises(ValueError, match=r"\(7, 6\) has no whole blocks of 2 x 2"):
+        block_modes(np.ones((7, 6), np.uint8), 2)
 
 
 def file_level(path, factor):
