@@ -34,6 +34,9 @@ INTERVAL = 0.05
 """Seconds between two looks at memory."""
 TREE_INTERVAL = 0.5
 """Seconds between two searches for new processes: workers live for the whole run."""
+WARM_BYTES = 2_500_000_000
+"""Memory that is taken and given back before a run, and before its floor. A virtual machine may have to ask its host for
+memory that nobody has used for a while, at several seconds per GB; that is no matter of either."""
 
 
 class RunFailed(Sen2LikeError):
@@ -87,6 +90,7 @@ def sen2like_run(words: Iterable[object], wd: Path) -> Run:
 
 def used(command: Sequence[str], output: Path) -> tuple[Usage, int]:
     """(what it took, exit code) of a command run from the repository; what it prints goes to the file `output`."""
+    warm_memory()
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     with output.open("wb") as stream:
         start = time.perf_counter()
@@ -104,6 +108,12 @@ def used(command: Sequence[str], output: Path) -> tuple[Usage, int]:
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     return Usage(wall, cpu, memory.peak / 1e9, memory.peak_sum / 1e9), code
+
+
+def warm_memory() -> None:
+    """Take `WARM_BYTES`, at most half of what is free, and give them back."""
+    size = min(WARM_BYTES, os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2)
+    subprocess.run([sys.executable, "-c", f"import numpy; numpy.ones({size}, numpy.uint8)"], check=True)
 
 
 class _Memory:
