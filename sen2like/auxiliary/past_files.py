@@ -16,7 +16,7 @@ from rasterio.windows import Window
 
 from sen2like.errors import AuxiliaryError, RasterError
 from sen2like.grid.mgrs import MGRSTile
-from sen2like.raster.read import read_geobox, read_image
+from sen2like.raster.read import geobox_of, read_image
 
 _IMAGE = re.compile(r"[^.].*_\d+m\.(TIF|jp2)", re.ASCII)
 _SAME_SIZE = 1e-6
@@ -132,11 +132,11 @@ def _header(path: Path, tile: MGRSTile) -> _Header:
         with rasterio.Env(**options), rasterio.open(path) as dataset:
             count, dtype, scale, offset = dataset.count, dataset.dtypes[0], dataset.scales[0], dataset.offsets[0]
             dataset.read(1, window=Window(dataset.width - 1, dataset.height - 1, 1, 1))
+            geobox = geobox_of(dataset, str(path))
     except (RasterioError, OSError) as error:
         raise AuxiliaryError(f"{path} is truncated or unreadable ({error.__cause__ or error})") from error
     if count != 1:
         raise AuxiliaryError(f"{path} has {count} bands instead of one")
-    geobox = read_geobox(str(path))
     _check_on_tile(path, geobox, tile)
     return _Header(geobox.resolution.x, dtype, scale, offset)
 

@@ -29,6 +29,8 @@ _NAME = re.compile(
     re.ASCII,
 )
 _TIME = "%Y%m%dT%H%M%S"
+_THREADS = 2
+"""Threads that decode one mask."""
 REMEDY = "make it again, or remove it from the archive"
 """Of a past product that cannot be used."""
 
@@ -196,7 +198,7 @@ def _checked(candidate: Candidate, needs: Needs) -> PastProduct:
     """The product when all that fusion needs of it fits; else `AuxiliaryError` or `RasterError` with file and cause."""
     images = {band: find_image(candidate.folder, band, needs) for band in needs.bands}
     mask = find_mask(candidate.folder, needs.tile)
-    return PastProduct(**vars(candidate), mask=mask, valid=pixels(mask), images=images)
+    return PastProduct(**vars(candidate), mask=mask, valid=pixels(mask, _THREADS), images=images)
 
 
 def _check_sizes(product: PastProduct, newest: PastProduct) -> None:

@@ -75,7 +75,7 @@ class RasterReader:
 
     def geobox(self) -> GeoBox:
         """`RasterError`: rotated, or without position."""
-        return _geobox(self._first, self._path, self._what)
+        return geobox_of(self._first, self._path, self._what)
 
     def read(self, out: np.ndarray, rows: slice, columns: slice | None = None, layers: Sequence[int] = (1,)) -> None:
         """Decode a part into `out` (n, y, x). `RasterError`: truncated or unreadable."""
@@ -206,7 +206,8 @@ def _windows(shape: tuple[int, int], rows: slice, columns: slice) -> Iterator[Wi
             yield Window.from_slices(across, along)
 
 
-def _geobox(dataset: DatasetReader, path: str, what: str) -> GeoBox:
+def geobox_of(dataset: DatasetReader, path: str, what: str = "") -> GeoBox:
+    """Grid of an opened raster. `RasterError`: rotated, or without position."""
     transform, crs = dataset.transform, dataset.crs
     if crs is None or transform.is_identity:
         raise RasterError(f"{_label(path, what)}: the file has no projection or position on the ground")

@@ -86,9 +86,9 @@ class Detail:
         """The detail of a band of `resolution` (metres, 10 or 20); see `low_pass`."""
         return cls(dn, low_pass(dn, resolution, landsat_resolution, pool), valid, gain=gain, offset=offset)
 
-    def add(self, out: np.ndarray, start: int, stop: int) -> None:
-        """Add rows [start, stop) of F, reflectance, to `out`."""
-        cv2.addWeighted(self._dn[start:stop], 1 / self.gain, out, 1, 0, dst=out, dtype=cv2.CV_32F)
+    def add(self, out: np.ndarray, start: int, stop: int, weight: float = 1.0) -> None:
+        """Add rows [start, stop) of F, reflectance, times `weight` to `out`."""
+        cv2.addWeighted(self._dn[start:stop], weight / self.gain, out, 1, 0, dst=out, dtype=cv2.CV_32F)
 
     def flat(self, start: int, stop: int) -> np.ndarray | None:
         """Where in rows [start, stop) D is 0 for want of data, there or beside, uint8; None: nowhere."""
@@ -165,7 +165,8 @@ class Fusion:
     for intermediate results, `scratch` those for a moment.
 
     Enlarging is linear, so Landsat with the detail of product k is enlarge(Landsat - low-pass image of k) + F_k: one
-    enlargement, of small images. The weights of a pixel sum to 1, so the methods choose from such images, or mix them.
+    enlargement, of small images. The weights of a pixel sum to 1, so the methods choose from such images, or mix them;
+    mixed with the same weights everywhere, they are one enlargement too.
     """
 
     def __init__(
@@ -202,6 +203,11 @@ class Fusion:
             self._plain.minus(detail.low, 1 / detail.gain, partial(empty, f"beneath {k}"))
             for k, detail in enumerate(self.details)
         ]
+        if w is not None:
+            mixed = self._plain
+            for k, (detail, weight) in enumerate(zip(self.details, (1 - w, w), strict=True)):
+                mixed = mixed.minus(detail.low, weight / detail.gain, partial(empty, f"mixed {k}"))
+            self._mixed = mixed
 
     def rows(self, start: int, stop: int) -> np.ndarray:
         """Rows [start, stop) of the fused band, float32, not clipped."""
@@ -241,10 +247,12 @@ class Fusion:
 
     def _predict(self, start: int, stop: int, usable: Sequence[np.ndarray | None], w: float, out: np.ndarray) -> None:
         """(1 - w) times the image with the older product and w times that with the newer; where one is usable, that one."""
-        first, second = (self._with(k, start, stop, self._strip(f"layer {k}", start, stop)) for k in (0, 1))
-        if all(mask is None for mask in usable):
-            cv2.addWeighted(first, 1 - w, second, w, 0, dst=out)
+        if all(mask is None for mask in usable) and all(detail.flat(start, stop) is None for detail in self.details):
+            self._mixed.rows(start, stop, out)
+            for detail, weight in zip(self.details, (1 - w, w), strict=True):
+                detail.add(out, start, stop, weight)
             return
+        first, second = (self._with(k, start, stop, self._strip(f"layer {k}", start, stop)) for k in (0, 1))
         older, newer = (np.ones(out.shape, np.uint8) if mask is None else mask for mask in usable)
         self._with(None, start, stop, out)
         cv2.copyTo(first, older, dst=out)
