@@ -139,7 +139,7 @@ class S2L_Fusion(S2L_Process):
         found = check.result() if check and job.fusion_check is None else None
         if found:
             job.fusion_check = FusionCheck(s2_name, found.agrees, grid)
-            figures = found.statistics()
+            figures = found.statistics
             text = " ".join(f"{name}:{value:.5f}" for name, value in figures.items() if name != "agreeing")
             job.record.set_quality(OVERALL_STATISTICS=f"{s2_name} {text} within_threshold:{figures['agreeing']:.2f}%")
             log.debug("%s: fusion check of %s: %s", job.product.name, s2_name, figures)

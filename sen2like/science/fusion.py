@@ -280,35 +280,30 @@ class Fusion:
 class Check:
     """How the fused band, brought back to the Landsat grid, agrees with the band before fusion (section 7)."""
 
-    difference: np.ndarray
-    """(before - fused) / before, float32, NaN without data."""
     agrees: np.ndarray
     """uint16: 1 where the absolute difference is below the threshold, else 0."""
+    statistics: dict[str, float]
+    """``max``, ``mean``, ``std``, ``min`` of the difference and ``agreeing``, percent of those with data; NaN without any."""
 
-    def statistics(self) -> dict[str, float]:
-        """``max``, ``mean``, ``std``, ``min`` of the difference and ``agreeing``, percent of the pixels with data.
 
-        All NaN when no pixel has data.
-        """
-        known = self.difference[np.isfinite(self.difference)]
-        if not known.size:
-            return dict.fromkeys(("max", "mean", "std", "min", "agreeing"), float("nan"))
-        mean, std = cv2.meanStdDev(known)  # in float64, without a copy
-        return {
-            "max": float(known.max()),
-            "mean": float(mean[0, 0]),
-            "std": float(std[0, 0]),
-            "min": float(known.min()),
-            "agreeing": 100.0 * float(np.count_nonzero(self.agrees)) / known.size,
-        }
+def relative_difference(landsat: np.ndarray, data: np.ndarray, fused: np.ndarray) -> np.ndarray:
+    """(before - fused) / before on the grid of `landsat` (y, x), NaN where `data` is 0 or nothing is known; float32.
+
+    `fused`: the same ground at any pixel size not above that of Landsat. Its pixels are averaged by area over those that are
+    not NaN, so that 20 m bands can be checked too; the reference stops with an error.
+    """
+    mean = np.clip(area_mean(fused, landsat.shape), -1, 1)
+    before = np.clip(landsat, *CHECK_RANGE)
+    difference = (before - np.clip(mean, *CHECK_RANGE)) / before
+    difference[data == 0] = np.nan
+    return difference
 
 
 class AutoCheck:
     """Check of a fused band against the band before fusion, made of the fused rows when somebody asks for them.
 
     `landsat` and `data` as for `Fusion`, but of one shape; the fused band has `shape` and any pixel size not above that of
-    Landsat. Pixels are averaged by area over those that are not NaN (the `nodata` to give `Fusion`), so that 20 m bands can
-    be checked too; the reference stops with an error. Rows may be added from several threads.
+    Landsat, and NaN (the `nodata` to give `Fusion`). Rows may be added from several threads.
     """
 
     def __init__(self, landsat: np.ndarray, data: np.ndarray, shape: Shape, threshold: float):
@@ -321,8 +316,9 @@ class AutoCheck:
         self.rows_multiple = ratio.numerator
         """Rows of Landsat and fused rows have a common edge after so many of these."""
         self._group = ratio.denominator
-        self._difference = np.empty(landsat.shape, np.float32)
+        self._agrees = np.zeros(landsat.shape, np.uint16)
         self._seen = np.zeros(landsat.shape[0] // self._group, bool)
+        self._rows = np.zeros((landsat.shape[0], 5))  # of each row: count, sum, sum of squares, least, largest difference
 
     def add(self, start: int, fused: np.ndarray) -> None:
         """Fused rows from `start` on; whole groups of `rows_multiple` rows are looked at, others left out."""
@@ -331,18 +327,32 @@ class AutoCheck:
             return
         rows = slice(first * self._group, last * self._group)
         part = fused[first * self.rows_multiple - start : last * self.rows_multiple - start]
-        mean = np.clip(area_mean(part, (rows.stop - rows.start, self._landsat.shape[1])), -1, 1)
-        before = np.clip(self._landsat[rows], *CHECK_RANGE)
-        difference = (before - np.clip(mean, *CHECK_RANGE)) / before
-        difference[self._data[rows] == 0] = np.nan
-        self._difference[rows] = difference
+        difference = relative_difference(self._landsat[rows], self._data[rows], part)
+        np.less(np.abs(difference), self._threshold, out=self._agrees[rows], casting="unsafe")
+        known = np.isfinite(difference)
+        self._rows[rows, 3] = difference.min(axis=1, where=known, initial=np.inf)
+        self._rows[rows, 4] = difference.max(axis=1, where=known, initial=-np.inf)
+        difference[~known] = 0
+        self._rows[rows, 0] = known.sum(axis=1)
+        self._rows[rows, 1] = difference.sum(axis=1, dtype=np.float64)
+        self._rows[rows, 2] = np.square(difference, dtype=np.float64).sum(axis=1)
         self._seen[first:last] = True
 
     def result(self) -> Check | None:
         """None: some rows have not been seen."""
-        if not self._seen.all():
-            return None
-        return Check(self._difference, (np.abs(self._difference) < self._threshold).astype(np.uint16))
+        return Check(self._agrees, self._statistics()) if self._seen.all() else None
+
+    def _statistics(self) -> dict[str, float]:
+        count, total, squares = (float(n) for n in self._rows[:, :3].sum(axis=0))
+        if not count:
+            return dict.fromkeys(("max", "mean", "std", "min", "agreeing"), float("nan"))
+        return {
+            "max": float(self._rows[:, 4].max()),
+            "mean": total / count,
+            "std": max(0.0, squares / count - (total / count) ** 2) ** 0.5,
+            "min": float(self._rows[:, 3].min()),
+            "agreeing": 100.0 * float(np.count_nonzero(self._agrees)) / count,
+        }
 
 
 def area_mean(values: np.ndarray, shape: Shape) -> np.ndarray:
