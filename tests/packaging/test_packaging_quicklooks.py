@@ -98,6 +98,15 @@ def test_stretch_without_offset():
     assert quicklooks.stretched(np.array([[1, 1250, 2500]], np.uint16), 0, 2500).tolist() == [[0, 128, 255]]
 
 
+@pytest.mark.parametrize(("offset", "high"), [(1000, 2500.0), (0, 2500.0), (-500, 3000.0), (1234.5, 777.25)])
+def test_every_dn_is_stretched_by_the_rule(offset, high):
+    """Linear, rounded to nearest, halves up; no data stays black."""
+    dn = np.arange(65536, dtype=np.uint16)[None]
+    expected = np.clip(np.floor((dn.astype(float) - offset) * 255 / high + 0.5), 0, 255)
+    expected[dn == 0] = 0
+    np.testing.assert_array_equal(quicklooks.stretched(dn, offset, high), expected)
+
+
 @pytest.fixture
 def names(tmp_path):
     return ProductNames.of(cases.fake_product(tmp_path), "L2H", "31TFJ", cases.PRODUCED, "4.6.0")

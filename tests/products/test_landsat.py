@@ -12,7 +12,7 @@ from products.landsat_scene import COLUMNS, ROWS, Scene
 
 from sen2like.errors import MetadataError, ProductError, RasterError
 from sen2like.grid import mgrs
-from sen2like.products.landsat import NAMES, band_table, open_landsat
+from sen2like.products.landsat import NAMES, LandsatProduct, band_table, open_landsat
 
 LEVEL1_BANDS = ("B01", "B02", "B03", "B04", "B05", "B06", "B07", "B08", "B10", "B11")
 S2_NAMES = {"B01": "B01", "B02": "B02", "B03": "B03", "B04": "B04", "B05": "B8A", "B06": "B11", "B07": "B12",
@@ -298,3 +298,16 @@ def test_the_grid_is_pixel_is_point(folder):
     with rasterio.Env(GTIFF_POINT_GEO_IGNORE=True), rasterio.open(next(folder.glob("*_B4.TIF"))) as source:
         assert source.transform.c == 492000  # what stands in the file is the CORNER value
     assert open_landsat(folder).read("B04").geobox.transform.c == 492000 - 15
+
+
+def test_the_band_that_masks_are_made_from_is_decoded_once(folder, monkeypatch):
+    product = open_landsat(str(folder))
+    alone = product.read("B01").data
+    decoded = []
+    whole = LandsatProduct._read
+    monkeypatch.setattr(LandsatProduct, "_read", lambda self, path, *rest: decoded.append(path) or whole(self, path, *rest))
+    product.read_masks()
+    np.testing.assert_array_equal(product.read("B01").data, alone)
+    assert sum(path.endswith("_B1.TIF") for path in decoded) == 1
+    np.testing.assert_array_equal(product.read("B01").data, alone)  # once more: it is not kept for ever
+    assert sum(path.endswith("_B1.TIF") for path in decoded) == 2
