@@ -98,8 +98,8 @@ class PastBand:
             self._low.more(len(self._brought), 0)[:] = self._brought
 
     def _low_rows(self, row: int) -> int:
-        """Rows of the low-pass image that the rows before `row` tell all of."""
-        return self.low_shape[0] if row == self.shape[0] else row // (self._block or row + 1)
+        """Rows of the low-pass image that the rows before `row` tell all of; without blocks of pixels they are all."""
+        return self.low_shape[0] if self._block is None or row == self.shape[0] else row // self._block
 
     def _next(self, keep: int) -> None:
         start, stop = self._dn.stop, min(self.shape[0], self._dn.stop + self._step)
