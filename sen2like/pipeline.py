@@ -29,7 +29,7 @@ Emit = Callable[[StepDone], None]
 THREADS_ASIDE = 2
 """For what is done while bands are decoded or made."""
 LAST_BANDS = 2
-"""Towards the end fewer bands are in flight than there are cores: the last ones are decoded with all of them."""
+"""Towards the end fewer bands are in flight than there are cores: when so many are left, codecs get all of them."""
 
 
 def process(job: Job, blocks: list[S2L_Process], threads: Threads, emit: Emit, intermediates: bool = False) -> tuple[Path, ...]:
@@ -47,7 +47,8 @@ def process(job: Job, blocks: list[S2L_Process], threads: Threads, emit: Emit, i
             ThreadPoolExecutor(THREADS_ASIDE, thread_name_prefix="aside") as job.aside,
             threads.band_pool() as band_pool,
         ):
-            job.cores, job.threads = threads.cores, max(1, threads.cores // threads.bands)
+            job.cores = threads.cores
+            job.threads = threads.cores if len(order) < LAST_BANDS else max(1, threads.cores // threads.bands)
             job.read_ahead(list(dict.fromkeys([*first, *order]))[: threads.bands + len(first)], band_pool)
             job.last = blocks[-1] if blocks else None
             for block in blocks:
@@ -90,7 +91,8 @@ def _each_block(job: Job, blocks: list[S2L_Process], what: str, emit: Emit) -> N
 
 
 def _all_bands(job: Job, blocks: list[S2L_Process], order: list[str], pool: Executor, emit: Emit, intermediates: bool) -> None:
-    futures = [pool.submit(_one_band, job, blocks, band, emit, intermediates, band in order[-LAST_BANDS:]) for band in order]
+    waiting = set(order)
+    futures = [pool.submit(_one_band, job, blocks, band, emit, intermediates, waiting) for band in order]
     done, waiting = wait(futures, return_when=FIRST_EXCEPTION)
     if any(not f.cancelled() and f.exception() for f in done):
         job.cancelled.set()  # bands still running stop at their next step
@@ -101,10 +103,15 @@ def _all_bands(job: Job, blocks: list[S2L_Process], order: list[str], pool: Exec
         raise next((e for e in errors if not isinstance(e, Cancelled)), errors[0])
 
 
-def _one_band(job: Job, blocks: list[S2L_Process], band: str, emit: Emit, intermediates: bool, last: bool) -> None:
+def _one_band(
+    job: Job, blocks: list[S2L_Process], band: str, emit: Emit, intermediates: bool, waiting: set[str]
+) -> None:
     start = time.perf_counter()
+    waiting.discard(band)
+    if len(waiting) < LAST_BANDS:
+        job.threads = job.cores
     with _named(None, band):
-        image: RowImage = job.read(band, threads=job.cores if last else job.threads)
+        image: RowImage = job.read(band)
     given = []
     try:
         for block in blocks:

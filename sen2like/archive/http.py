@@ -7,14 +7,14 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
-
-import requests
-from requests.adapters import HTTPAdapter
 
 from sen2like import __version__
 from sen2like.errors import Sen2LikeError
+
+if TYPE_CHECKING:  # most runs ask nobody, and do without the time it takes to import it
+    import requests
 
 ATTEMPTS = 4
 TIMEOUT_S = 120.0
@@ -61,15 +61,14 @@ class Http:
         self._closed = threading.Event()
         self._sleep = sleep or self._closed.wait
         self._slots = threading.BoundedSemaphore(AT_A_TIME)
-        self._session = requests.Session()
-        self._session.headers["User-Agent"] = f"sen2like/{__version__}"
-        self._session.headers["Accept"] = "application/geo+json, application/json"
-        for scheme in ("http://", "https://"):
-            self._session.mount(scheme, HTTPAdapter(pool_maxsize=AT_A_TIME))
+        self._held: requests.Session | None = None
+        self._lock = threading.Lock()
 
     def close(self) -> None:
         self._closed.set()
-        self._session.close()
+        with self._lock:
+            if self._held is not None:
+                self._held.close()
 
     def get_json(self, url: str) -> dict[str, Any]:
         """The JSON object at `url`; `Unreachable` after the last attempt."""
@@ -99,12 +98,29 @@ class Http:
         remedy = "correct the address" if failure.final else "check the address and the network, or run again later"
         raise Unreachable(f"{shown(url)}: {failure.cause} ({times}); {remedy}")
 
+    def _session(self) -> requests.Session:
+        """One for all threads, made for the first request."""
+        import requests
+        from requests.adapters import HTTPAdapter
+
+        with self._lock:
+            if self._held is None:
+                self._held = requests.Session()
+                self._held.headers["User-Agent"] = f"sen2like/{__version__}"
+                self._held.headers["Accept"] = "application/geo+json, application/json"
+                for scheme in ("http://", "https://"):
+                    self._held.mount(scheme, HTTPAdapter(pool_maxsize=AT_A_TIME))
+            return self._held
+
     def _attempt(self, url: str, body: Mapping[str, Any] | None) -> dict[str, Any] | _Failure:
+        import requests
+
+        session = self._session()
         try:
             if body is None:
-                response = self._session.get(url, timeout=self._timeout)
+                response = session.get(url, timeout=self._timeout)
             else:
-                response = self._session.post(url, json=body, timeout=self._timeout)
+                response = session.post(url, json=body, timeout=self._timeout)
         except (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema, requests.exceptions.MissingSchema) as error:
             return _Failure(f"not an address that can be asked ({error})", final=True)
         except requests.exceptions.Timeout:

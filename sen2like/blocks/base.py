@@ -126,7 +126,7 @@ class Job:
     aside: Executor | None = None
     """Threads for what may be done while something else is."""
     threads: int = 1
-    """Threads of one decoder or encoder while several bands are in flight."""
+    """Threads of one decoder or encoder: all `cores` only when hardly any bands are left."""
     cores: int = 1
     """Threads of one that works alone."""
     record: ProcessingRecord = field(default_factory=ProcessingRecord)
@@ -153,19 +153,19 @@ class Job:
         for band in bands:
             self._ahead[band] = pool.submit(self._decode, band)
 
-    def read(self, band: str, keep: bool = False, threads: int | None = None) -> Image:
-        """DN of a band. `keep`: somebody will ask for it once more; it is then not decoded a second time. `threads` decode it."""
+    def read(self, band: str, keep: bool = False) -> Image:
+        """DN of a band. `keep`: somebody will ask for it once more; it is then not decoded a second time."""
         self.check()
         decoding = self._ahead.pop(band, None)
-        image = self._kept.pop(band, None) or (decoding.result() if decoding else self._decode(band, threads))
+        image = self._kept.pop(band, None) or (decoding.result() if decoding else self._decode(band))
         if keep:
             self._kept[band] = image
         return image
 
-    def _decode(self, band: str, threads: int | None = None) -> Image:
+    def _decode(self, band: str) -> Image:
         self.check()
         with self.record.timer("read"):
-            return self.product.read(band, threads or self.threads)
+            return self.product.read(band, self.threads)
 
     def reference_features(self, resolution: float) -> Features:
         """The reference image at `resolution` metres, prepared for matching; kept, since check and correction share it."""

@@ -21,23 +21,23 @@ _BLOCK = 1 << 20
 _JPEG_END = b"\xff\xd9"
 
 
-def verify(folder: Path, product: OutputProduct, checksums: bool = False) -> list[str]:
+def verify(folder: Path, product: OutputProduct, checksums: bool = False, rasters: bool = True) -> list[str]:
     """What is wrong with the product in `folder`, one line each; an empty list when it is complete.
 
-    Every image and auxiliary file exists with the size told and opens with the shape told, its last pixels included (a cut
-    file lacks them); documents exist and are well formed, and the quality report obeys its schema; the links of the STAC
-    item to files are relative and lead to one. `checksums`: read all images once more and compare their SHA-256.
+    Every image and auxiliary file exists with the size told and is what `raster_problems` wants (`rasters` False: that was
+    looked at when it was written); documents exist and are well formed, and the quality report obeys its schema; the links of
+    the STAC item to files are relative and lead to one. `checksums`: read all images once more and compare their SHA-256.
     """
     problems = []
     for image in product.images:
         problems += _file(folder, image.path, image.size)
-        problems += _raster(folder, image.path, image.shape)
+        problems += raster_problems(folder, image.path, image.shape) if rasters else []
         if checksums and (folder / image.path).is_file() and _sha256(folder / image.path) != image.sha256:
             problems.append(f"{image.path}: contents changed since it was written (SHA-256 differs)")
     for file in product.files:
         problems += _file(folder, file.path, file.size)
-        if file.shape is not None:
-            problems += _raster(folder, file.path, file.shape)
+        if file.shape is not None and rasters:
+            problems += raster_problems(folder, file.path, file.shape)
     names = product.names
     for path in (names.product_metadata, names.tile_metadata, names.quality_report):
         problems += _document(folder, path)
@@ -54,7 +54,8 @@ def _file(folder: Path, path: str, size: int | None) -> list[str]:
     return []
 
 
-def _raster(folder: Path, path: str, shape: tuple[int, int]) -> list[str]:
+def raster_problems(folder: Path, path: str, shape: tuple[int, int]) -> list[str]:
+    """What is wrong with one image: it opens with the shape told, and its last pixels are there, which a cut file lacks."""
     if not (folder / path).is_file():
         return []
     try:

@@ -21,7 +21,7 @@ import numpy as np
 
 from sen2like.errors import PackagingError
 from sen2like.grid.mgrs import MGRSTile
-from sen2like.packaging.checks import verify
+from sen2like.packaging.checks import raster_problems, verify
 from sen2like.packaging.documents import write_documents
 from sen2like.packaging.leftovers import leftovers
 from sen2like.packaging.names import ProductNames
@@ -90,6 +90,7 @@ class ProductWriter:
             tags=meaning.constants, means=means, threads=threads,
         )  # fmt: skip
         _to_disk(path)
+        self._check(name, dn.shape)
         written = WrittenImage(
             path=name, band=band.output_name, native=band.native, resolution=image.resolution, shape=dn.shape,
             transform=image.geobox.affine, epsg=self.tile.epsg, dtype=str(dn.dtype), nodata=0, quantity=meaning,
@@ -128,6 +129,8 @@ class ProductWriter:
         """Register a file that was written below :attr:`folder`; its size and checksum are taken here."""
         path = self.folder / file.path
         _to_disk(path)
+        if file.shape is not None:
+            self._check(file.path, file.shape)
         with self._lock:
             self.files.append(dataclasses.replace(file, size=path.stat().st_size, sha256=_sha256(path)))
 
@@ -138,10 +141,15 @@ class ProductWriter:
         form = "COG" if self.settings.fmt.name == "COG" else "GTIFF"
         self.add_file(WrittenFile(name, kind, form, {}, mask.shape, mask.geobox.affine))
 
+    def _check(self, path: str, shape: tuple[int, int]) -> None:
+        self._complain(raster_problems(self.folder, path, shape))
+
     def finish(self, output: OutputProduct) -> None:
         """Write all documents and verify the product; it is then ready to be published."""
         write_documents(self.folder, output, self.settings.json_metadata)
-        problems = verify(self.folder, output)
+        self._complain(verify(self.folder, output, rasters=False))
+
+    def _complain(self, problems: list[str]) -> None:
         if problems:
             raise PackagingError(f"{self.names.folder} is not complete: " + "; ".join(problems))
 

@@ -38,7 +38,7 @@ class RasterReader:
     def __init__(self, path: str, what: str = "", threads: int = 1):
         self._path, self._what, self._threads = path, what, threads
         self._first = self._open()
-        self._others: dict[int, DatasetReader] = {}
+        self._others: list[DatasetReader] = []
         """Of further threads: a dataset serves one at a time."""
 
     def __enter__(self) -> RasterReader:
@@ -49,7 +49,7 @@ class RasterReader:
 
     def close(self) -> None:
         """Nothing more will be read; to close it again does nothing."""
-        for dataset in (self._first, *self._others.values()):
+        for dataset in (self._first, *self._others):
             dataset.close()
 
     @property
@@ -96,17 +96,14 @@ class RasterReader:
                     there = slice(across.start - columns.start, across.stop - columns.start)
                     source.read(list(layers), window=window, out=out[:, here, there])
 
-        def helper(n: int) -> None:
-            if n not in self._others:
-                self._others[n] = self._open()
-            work(self._others[n])
-
         threads = min(self._threads, len(windows))
         if threads <= 1:
             work(self._first)
             return
+        while len(self._others) < threads - 1:
+            self._others.append(self._open())  # in this thread: a new one would take ten times as long for its first
         with ThreadPoolExecutor(threads - 1) as pool:
-            helpers = [pool.submit(helper, n) for n in range(threads - 1)]
+            helpers = [pool.submit(work, other) for other in self._others[: threads - 1]]
             work(self._first)
             for future in helpers:
                 future.result()
