@@ -91,8 +91,8 @@ def _each_block(job: Job, blocks: list[S2L_Process], what: str, emit: Emit) -> N
 
 
 def _all_bands(job: Job, blocks: list[S2L_Process], order: list[str], pool: Executor, emit: Emit, intermediates: bool) -> None:
-    waiting = set(order)
-    futures = [pool.submit(_one_band, job, blocks, band, emit, intermediates, waiting) for band in order]
+    left = set(order)
+    futures = [pool.submit(_one_band, job, blocks, band, emit, intermediates, left) for band in order]
     done, waiting = wait(futures, return_when=FIRST_EXCEPTION)
     if any(not f.cancelled() and f.exception() for f in done):
         job.cancelled.set()  # bands still running stop at their next step
@@ -103,12 +103,11 @@ def _all_bands(job: Job, blocks: list[S2L_Process], order: list[str], pool: Exec
         raise next((e for e in errors if not isinstance(e, Cancelled)), errors[0])
 
 
-def _one_band(
-    job: Job, blocks: list[S2L_Process], band: str, emit: Emit, intermediates: bool, waiting: set[str]
-) -> None:
+def _one_band(job: Job, blocks: list[S2L_Process], band: str, emit: Emit, intermediates: bool, left: set[str]) -> None:
+    """`left`: bands that nobody has begun."""
     start = time.perf_counter()
-    waiting.discard(band)
-    if len(waiting) < LAST_BANDS:
+    left.discard(band)
+    if len(left) < LAST_BANDS:
         job.threads = job.cores
     with _named(None, band):
         image: RowImage = job.read(band)

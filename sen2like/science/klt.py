@@ -6,12 +6,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 
 import cv2
 import numpy as np
-import scipy
 
 from sen2like.science.corners import Features, Rows, feature_image, in_strips
 from sen2like.science.resample import mask_rows
@@ -191,10 +191,9 @@ def coarse_shift(reference: Features, image: np.ndarray, mask: np.ndarray) -> tu
     second = _gradients(image, mask)
     if min(first.shape) < 4 * reach:
         return None
-    size = [scipy.fft.next_fast_len(n + reach, real=True) for n in first.shape]
-    spectrum = scipy.fft.rfft2(second, size)
-    spectrum *= np.conj(scipy.fft.rfft2(first, size))
-    correlation = scipy.fft.irfft2(spectrum, size)
+    size = [cv2.getOptimalDFTSize(n + reach) for n in first.shape]
+    spectrum = cv2.mulSpectrums(_spectrum(second, size), _spectrum(first, size), 0, conjB=True)
+    correlation = cv2.idft(spectrum, flags=cv2.DFT_SCALE)
     window = np.roll(correlation, (reach, reach), axis=(0, 1))[: 2 * reach + 1, : 2 * reach + 1]
     y, x = (int(i) for i in np.unravel_index(window.argmax(), window.shape))
     around = np.hypot(*np.ogrid[-y : 2 * reach + 1 - y, -x : 2 * reach + 1 - x]) > 3
@@ -203,6 +202,13 @@ def coarse_shift(reference: Features, image: np.ndarray, mask: np.ndarray) -> tu
         return None
     dx, dy = x + _vertex(window[y, x - 1 : x + 2]) - reach, y + _vertex(window[y - 1 : y + 2, x]) - reach
     return COARSE_REDUCTION * dx, COARSE_REDUCTION * dy
+
+
+def _spectrum(image: np.ndarray, size: Sequence[int]) -> np.ndarray:
+    """Fourier transform of a float32 image, zeros to its right and below, as OpenCV packs it."""
+    padded = np.zeros(size, np.float32)
+    padded[: image.shape[0], : image.shape[1]] = image
+    return cv2.dft(padded, nonzeroRows=len(image))
 
 
 def _gradients(dn: np.ndarray, mask: np.ndarray | None = None) -> np.ndarray:

@@ -1,5 +1,7 @@
 """The client against a server that misbehaves: what is tried again, how long it waits, and what the error tells."""
 
+import subprocess
+import sys
 import threading
 import time
 
@@ -125,3 +127,8 @@ def test_closing_ends_a_pause(web):
 
 def test_a_password_in_an_address_is_not_shown():
     assert shown("https://me:secret@host/x?y") == "https://host/x?y"
+
+
+def test_a_run_that_asks_nobody_does_not_load_the_client():
+    code = "import sys, sen2like.cli, sen2like.orchestrator; sys.exit('requests' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

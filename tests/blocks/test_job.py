@@ -8,7 +8,8 @@ from blocks.scenes import Scene, job_of
 
 from sen2like.blocks.base import S2L_Process
 from sen2like.errors import ProductError
-from sen2like.pipeline import _order
+from sen2like.execution.threads import Threads
+from sen2like.pipeline import _order, process
 
 
 def test_masks_and_angles_may_be_set_while_they_are_read(tmp_path):
@@ -56,3 +57,20 @@ def test_bands_at_hand_come_first_then_those_of_most_pixels(tmp_path, blocks, fi
     """B08 of Landsat has 15 m."""
     job = job_of(Scene(), tmp_path, bands=("B04", "B05", "B06", "B08"))
     assert _order(job, blocks, first) == order
+
+
+class Reading(Scene):
+    """Notes how many threads decode each band."""
+
+    def read(self, band, threads=None):
+        vars(self).setdefault("threads", {})[band] = threads
+        return super().read(band, threads)
+
+
+@pytest.mark.parametrize(
+    ("bands", "threads"), [(("B04", "B05", "B06", "B08"), {"B08": 2, "B04": 2, "B05": 4, "B06": 4}), (("B04",), {"B04": 4})]
+)
+def test_codecs_of_the_last_bands_get_all_processors(tmp_path, bands, threads):
+    scene = Reading()
+    assert process(job_of(scene, tmp_path, bands=bands), [], Threads(cores=4, bands=2), lambda _: None) == ()
+    assert scene.threads == threads
