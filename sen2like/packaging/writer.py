@@ -13,6 +13,7 @@ import shutil
 import socket
 import threading
 from collections.abc import Collection, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -68,6 +69,8 @@ class ProductWriter:
         self.final = parent / self.names.folder
         self.folder = parent / f".{self.names.folder}{_PARTIAL}{socket.gethostname()}-{os.getpid()}"
         self._published = False
+        self._disk = ThreadPoolExecutor(1, thread_name_prefix="disk")
+        self._flushed: list[Future[None]] = []
         try:
             for name in self.names.directories():
                 (self.folder / name).mkdir(parents=True, exist_ok=True)
@@ -89,7 +92,7 @@ class ProductWriter:
             path, dn, image.geobox, s.fmt, nodata=0, scale=meaning.scale, offset=meaning.offset, unit=meaning.unit,
             tags=meaning.constants, means=means, threads=threads,
         )  # fmt: skip
-        _to_disk(path)
+        self._flush(path)
         self._check(name, dn.shape)
         written = WrittenImage(
             path=name, band=band.output_name, native=band.native, resolution=image.resolution, shape=dn.shape,
@@ -117,6 +120,7 @@ class ProductWriter:
         for suffix in ("", ".aux.xml"):
             if (other.folder / (path + suffix)).exists():
                 link(other.folder / (path + suffix), self.folder / (name + suffix))
+                self._flush(self.folder / (name + suffix))  # which may be a copy
 
     def _listed(self, written: WrittenImage) -> WrittenImage:
         with self._lock:
@@ -128,7 +132,7 @@ class ProductWriter:
     def add_file(self, file: WrittenFile) -> None:
         """Register a file that was written below :attr:`folder`; its size and checksum are taken here."""
         path = self.folder / file.path
-        _to_disk(path)
+        self._flush(path)
         if file.shape is not None:
             self._check(file.path, file.shape)
         with self._lock:
@@ -141,12 +145,18 @@ class ProductWriter:
         form = "COG" if self.settings.fmt.name == "COG" else "GTIFF"
         self.add_file(WrittenFile(name, kind, form, {}, mask.shape, mask.geobox.affine))
 
+    def _flush(self, path: Path) -> None:
+        """Begin to bring a file to disk; nobody waits for the disk before the product is published."""
+        with self._lock:
+            self._flushed.append(self._disk.submit(_to_disk, path))
+
     def _check(self, path: str, shape: tuple[int, int]) -> None:
         self._complain(raster_problems(self.folder, path, shape))
 
     def finish(self, output: OutputProduct) -> None:
         """Write all documents and verify the product; it is then ready to be published."""
-        write_documents(self.folder, output, self.settings.json_metadata)
+        for document in write_documents(self.folder, output, self.settings.json_metadata):
+            self._flush(self.folder / document)
         self._complain(verify(self.folder, output, rasters=False))
 
     def _complain(self, problems: list[str]) -> None:
@@ -161,6 +171,8 @@ class ProductWriter:
         folder = self.final.parent
         older = [] if self.settings.if_exists == "keep_both" else same_acquisition(folder, self.names)
         journal = folder / f".{self.final.name}{_REPLACES}"
+        for flushed in self._flushed:
+            flushed.result()
         try:
             _sync_folders(self.folder)
             for table in (f for f in self.files if f.kind == "CORREL"):
@@ -183,6 +195,7 @@ class ProductWriter:
 
     def abandon(self) -> None:
         """Remove what was built, unless it was published."""
+        self._disk.shutdown(cancel_futures=True)
         if not self._published:
             shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -296,9 +309,12 @@ def _remove_visible(product: Path) -> None:
 
 
 def _to_disk(path: Path) -> None:
-    """Make a file survive a power cut before it is named as complete."""
-    with open(path, "rb+") as f:
-        os.fsync(f.fileno())
+    """Make a file survive a power cut before it is named as complete; `PackagingError`: the disk refuses it."""
+    try:
+        with open(path, "rb+") as f:
+            os.fsync(f.fileno())
+    except OSError as e:
+        raise PackagingError(f"cannot bring {path} to disk: {e.strerror}") from e
 
 
 def _sync_folders(folder: Path) -> None:

@@ -1,6 +1,7 @@
 """Images of an output product are looked at when they are written: a cut one never gets into a product."""
 
 import os
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -50,3 +51,31 @@ def test_a_mask_of_another_shape_is_found_at_once(writer):
     assert [file.path for file in writer.files] == [name]
     with pytest.raises(PackagingError, match=rf"{name}: \(366, 366\) pixels instead of \(10, 10\)"):
         writer.add_file(WrittenFile(name, "MSK", "COG", {}, (10, 10), GRID.affine))
+
+
+def test_a_disk_that_refuses_keeps_the_product_from_being_published(writer, monkeypatch):
+    refused = OSError(5, "Input/output error")
+
+    def fsync(_):
+        raise refused
+
+    writer.add_mask("MSK", Image(np.ones(GRID.shape, np.uint8), GRID))
+    monkeypatch.setattr(module.os, "fsync", fsync)
+    writer.add_mask("FCM", Image(np.ones(GRID.shape, np.uint8), GRID))
+    with pytest.raises(PackagingError, match=r"cannot bring .* to disk: Input/output error"):
+        writer.publish()
+    assert not writer.final.exists()
+    writer.abandon()
+    assert list(writer.final.parent.iterdir()) == []
+
+
+def test_every_file_of_a_product_is_on_disk_before_it_is_published(tmp_path, monkeypatch):
+    flushed = set()
+    monkeypatch.setattr(module, "_to_disk", flushed.add)
+    made = module.ProductWriter("L2F", cases.fake_product(tmp_path), TILE, OutputSettings(tmp_path / "out"), cases.PRODUCED)
+    output = cases.write_rasters(made.folder, replace(cases.output_product(cases.fake_product(tmp_path)), names=made.names))
+    made.finish(output)
+    folder = made.folder
+    documents = {path for path in folder.rglob("*") if path.suffix in (".xml", ".json", ".xsd")}
+    made.publish()
+    assert documents and documents <= flushed
