@@ -7,15 +7,11 @@ from contextlib import contextmanager
 import cv2
 
 
-OVERLAP = 2
-"""Shares that a process may use: its own, and what another one leaves while it waits or when it has ended."""
-
-
 def share_of(cores: int, jobs: int) -> int:
     """Threads each of `jobs` simultaneous processes may use."""
     if cores < 1 or jobs < 1:
         raise ValueError(f"cores = {cores} and jobs = {jobs} must both be 1 or more")
-    return min(cores, OVERLAP * max(1, cores // jobs))
+    return max(1, cores // jobs)
 
 
 def limit_native_threads(threads: int) -> None:
