@@ -49,3 +49,20 @@ def next_second() -> Callable[[], None]:
         time.sleep(1.01 - now % 1)
 
     return wait
+
+
+@pytest.fixture(scope="module")
+def run(module_bench, s2_product, reference_image, cams):
+    """The plain run that most tests look at."""
+    bench = module_bench()
+    run = bench(s2_product.path, "--refImage", reference_image, cams_dir=cams)
+    assert run.code == 0, run.err
+    return run
+
+
+@pytest.fixture(scope="module")
+def plain(module_bench, s2_product):
+    """The same product without reference image and atmosphere: what options are compared with."""
+    run = module_bench()(s2_product.path)
+    assert run.code == 0, run.err
+    return run

@@ -19,6 +19,8 @@ from lxml import etree
 
 from sen2like.cli import main
 
+ALL_BANDS = ("B01", "B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A", "B11", "B12")
+"""Of Sentinel-2 that are processed."""
 REPOSITORY = Path(__file__).resolve().parents[2]
 TILE = "31TFJ"
 RUN_FILES = {"sen2like.log", "run/sen2like.log", "run/report.json", "run/report.html"}

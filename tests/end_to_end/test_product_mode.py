@@ -1,9 +1,7 @@
-"""One good product through the whole program: names, tree, pixels, metadata, and every way to ask for it differently."""
+"""One good product through the whole program: names, tree, pixels, metadata, truth."""
 
 import csv
-import errno
 import json
-import os
 import re
 from pathlib import Path
 from urllib.parse import urlparse
@@ -12,13 +10,12 @@ import demo
 import numpy as np
 import pytest
 import rasterio
-from end_to_end.running import REPOSITORY, RUN_FILES, images, item, lineage, pixels, quality, same_pixels, step
+from end_to_end.running import ALL_BANDS, REPOSITORY, RUN_FILES, images, item, lineage, quality, step
 from jsonschema import Draft7Validator
 from lxml import etree
 from pystac.validation.local_validator import get_local_schema_cache
 from referencing import Registry, Resource
 
-ALL_BANDS = ("B01", "B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A", "B11", "B12")
 NATIVE = ("B05", "B06", "B07", "B08")
 NOMINAL = {"B01": 60, "B02": 10, "B03": 10, "B04": 10, "B08": 10}
 """Pixel size in metres where it is not 20 (spec 10 section 4)."""
@@ -61,23 +58,6 @@ def expected_files(level: str, product: str, time: str = "20210602T104605") -> s
         f"rep_info/PDI_Level-{digit}_Tile_Metadata.xsd",
         f"rep_info/{level}_QUALITY.xsd",
     }
-
-
-@pytest.fixture(scope="module")
-def run(module_bench, s2_product, reference_image, cams):
-    """The plain run that most tests look at."""
-    bench = module_bench()
-    run = bench(s2_product.path, "--refImage", reference_image, cams_dir=cams)
-    assert run.code == 0, run.err
-    return run
-
-
-@pytest.fixture(scope="module")
-def plain(module_bench, s2_product):
-    """The same product without reference image and atmosphere: what options are compared with."""
-    run = module_bench()(s2_product.path)
-    assert run.code == 0, run.err
-    return run
 
 
 # ------------------------------------------------------------------------------------------------ names and tree
@@ -297,268 +277,3 @@ def test_the_default_methods_give_red_to_a_dn_on_average(module_bench, simulate,
     assert run.code == 0, run.err
     bias, rmse = true_error(run.product(), clear.truth, "B04")
     assert abs(bias) < 1 and rmse < 5
-
-
-# ------------------------------------------------------------------------------------------------ options
-
-
-def test_without_reference_the_product_stays_and_says_so(plain):
-    assert any("no reference image: no co-registration" in line for line in plain.warnings())
-    report = json.loads(next(plain.product().glob("GRANULE/*/QI_DATA/*_QUALITY.json")).read_text())
-    assert any("no reference image" in warning for warning in report["warnings"])
-    geometry = step(plain.product(), "Geometry")
-    assert (geometry["dx"], geometry["dy"], geometry["reference"]) == (0, 0, None)
-    assert quality(plain.product())["REF_IMAGE"] == "NONE"
-    assert not list(plain.tile.glob("QI/*"))
-
-
-def test_without_cams_the_default_atmosphere_is_used_and_said(plain):
-    values = quality(plain.product())
-    assert values["AOT_RETRIEVAL_METHOD"] == "DEFAULT" and float(values["GRANULE_MEAN_AOT"]) == 0.2
-    assert any("default atmosphere used" in line for line in plain.warnings())
-
-
-@pytest.mark.parametrize(
-    ("output_format", "extension", "driver"), [("GTIFF", ".TIF", "GTiff"), ("JPEG2000", ".jp2", "JP2OpenJPEG")]
-)
-def test_the_other_formats_hold_the_same_pixels(bench, plain, s2_product, output_format, extension, driver):
-    run = bench(s2_product.path, output_format=output_format)
-    assert run.code == 0, run.err
-    for path in images(run.product()).values():
-        assert path.suffix == extension
-        with rasterio.open(path) as source:
-            assert (source.driver, source.crs.to_epsg(), source.nodata) == (driver, 32631, 0)
-            assert (source.scales[0], source.offsets[0]) == (pytest.approx(1e-4), pytest.approx(-0.1))
-    assert same_pixels(run.product(), plain.product()) and same_pixels(run.product("L2F"), plain.product())
-    assert [path.suffix for path in run.product().glob("GRANULE/*/QI_DATA/*_MSK*") if "L2H_" in path.name] == [".TIF"]
-
-
-def test_gain_and_offset_change_the_numbers_not_the_reflectance(bench, plain, s2_product):
-    run = bench(s2_product.path, "--bands", "B04,B8A", gain=5000, offset=200)
-    assert run.code == 0, run.err
-    for band, path in images(run.product()).items():
-        with rasterio.open(path) as source, rasterio.open(images(plain.product())[band]) as usual:
-            assert source.scales[0] == pytest.approx(1 / 5000) and source.offsets[0] == pytest.approx(-0.04)
-            dn, other = source.read(1), usual.read(1)
-        assert np.array_equal(dn == 0, other == 0)
-        use = (dn > 201) & (other > 1001)
-        difference = (dn * (1 / 5000) - 0.04 - (other * 1e-4 - 0.1))[use]
-        assert use.mean() > 0.9 and difference.min() > -2e-4 - 1e-6 and difference.max() < 1e-4 + 1e-6  # both cut off
-
-
-def test_json_metadata_can_be_left_out(bench, s2_product):
-    run = bench(s2_product.path, "--bands", "B04", json_metadata=False)
-    assert run.code == 0, run.err
-    for product in run.products():
-        assert [path.name for path in product.rglob("*.json")] == [f"{product.stem}.json"]  # the STAC item alone
-        assert list(product.glob("MTD_MSI*.xml")) and list(product.glob("GRANULE/*/MTD_TL_*.xml"))
-
-
-def test_json_metadata_are_those_of_the_xml(run):
-    (path,) = run.product().glob("GRANULE/*/MTD_TL_L2H.json")
-    tile_id = etree.parse(path.with_suffix(".xml")).findtext(".//{*}TILE_ID")
-    assert f'"{tile_id}"' in path.read_text() and json.loads(path.read_text())
-
-
-def test_some_bands_make_a_partial_product(bench, plain, s2_product):
-    run = bench(s2_product.path, "--bands", "B04,B8A")
-    assert run.code == 0, run.err
-    for product in run.products():
-        assert set(images(product)) == {"B04", "B8A"}
-        assert item(product)["properties"]["s2l:partial"] is True
-        assert {key for key, asset in item(product)["assets"].items() if "data" in asset["roles"]} == {"B04", "B8A"}
-    ours, whole = pixels(run.product()), pixels(plain.product())
-    assert all(np.array_equal(ours[band], whole[band]) for band in ours)
-
-
-def test_bands_in_parallel_give_the_same_pixels(bench, run, s2_product, reference_image, cams):
-    other = bench(s2_product.path, "--refImage", reference_image, "--parallelize-bands", cams_dir=cams)
-    assert other.code == 0, other.err
-    assert same_pixels(other.product(), run.product())
-
-
-def test_intermediate_products_are_kept_with_the_suffixes_of_the_blocks(bench, plain, s2_product):
-    run = bench(s2_product.path, "--intermediate-products", "--bands", "B04")
-    assert run.code == 0, run.err
-    (work,) = run.wd.glob(f"*/31TFJ/{s2_product.path.name}")
-    stem = "T31TFJ_20210602T104155_B04"
-    kept = {path.name: path for path in work.glob(f"{stem}_*")}
-    assert set(kept) == {f"{stem}_{suffix}.TIF" for suffix in ("REFRAMED", "TOA", "INTERCAL", "SURF", "BRDF", "SBAF")}
-    assert np.array_equal(pixels(run.product())["B04"], pixels(plain.product())["B04"])
-    with rasterio.open(kept[f"{stem}_REFRAMED.TIF"]) as source, rasterio.open(kept[f"{stem}_TOA.TIF"]) as toa:
-        dn, out = source.read(1), toa.read(1)
-        assert source.dtypes == ("float32",) and toa.dtypes == ("uint16",) and toa.offsets[0] == pytest.approx(-0.1)
-    valid = dn > 1001  # baseline 05.10: DN = 10000 rho + 1000, which is also how outputs are encoded
-    assert valid.mean() > 0.9 and np.abs(out[valid] - dn[valid]).max() <= 1
-    with rasterio.open(kept[f"{stem}_BRDF.TIF"]) as source:
-        final = pixels(run.product())["B04"]
-        assert np.array_equal(source.read(1)[final != 0], final[final != 0])
-
-
-def test_intermediate_products_come_with_the_masks_and_angles_of_the_input(bench, s2_product):
-    run = bench(s2_product.path, "--intermediate-products", "--bands", "B01")
-    (work,) = run.wd.glob(f"*/31TFJ/{s2_product.path.name}")
-    with rasterio.open(work / "tie_points.tif") as angles, rasterio.open(work / "valid_pixel_mask.tif") as valid:
-        assert (angles.count, angles.shape, angles.dtypes[0]) == (28, (23, 23), "int16")
-        assert angles.descriptions[0] == "VAA_B01" and angles.descriptions[-1] == "SZA"
-        assert set(np.unique(valid.read(1))) == {0, 1}
-    with rasterio.open(work / "nodata_pixel_mask.tif") as data:
-        assert (data.read(1) == 1).all()
-    assert (work / "MTD_TL.xml").read_bytes() == next(s2_product.path.glob("GRANULE/*/MTD_TL.xml")).read_bytes()
-
-
-def test_listing_writes_nothing(bench, s2_product):
-    run = bench(s2_product.path, "--no-run")
-    assert run.code == 0 and str(s2_product.path) in run.out and run.out.startswith("Tile: 31TFJ\n")
-    assert not run.archive.exists() and not run.wd.exists()
-
-
-def test_the_input_is_not_written_to(bench, damaged):
-    before = {path: path.stat().st_mtime_ns for path in damaged.rglob("*")}
-    assert bench(damaged, "--bands", "B04").code == 0
-    assert {path: path.stat().st_mtime_ns for path in damaged.rglob("*")} == before
-
-
-# ------------------------------------------------------------------------------------------------ again
-
-
-@pytest.fixture
-def twice(bench, s2_product, next_second):
-    """``twice(policy)`` -> (products after the first run, second run)."""
-
-    def make(policy, *more, **changes):
-        first = bench(s2_product.path, "--bands", "B04", if_exists=policy)
-        assert first.code == 0, first.err
-        before = first.products()
-        next_second()
-        return before, bench(s2_product.path, "--bands", "B04", *more, if_exists=policy, **changes)
-
-    return make
-
-
-def test_replace_leaves_the_new_product_alone(twice):
-    before, run = twice("replace")
-    assert run.code == 0 and len(run.products("L2H")) == len(run.products("L2F")) == 1
-    assert not set(before) & set(run.products())
-    assert not [name for name in run.left_behind() if "partial" in name]
-
-
-def test_an_old_product_that_cannot_be_removed_does_not_fail_the_new_one(bench, s2_product, next_second, monkeypatch):
-    first = bench(s2_product.path, "--bands", "B04").products()
-    next_second()
-
-    def refuse(source, destination, rename=os.rename):
-        if Path(source) in first:
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(source))
-        rename(source, destination)
-
-    monkeypatch.setattr(os, "rename", refuse)
-    run = bench(s2_product.path, "--bands", "B04", "--force")
-    assert run.code == 0 and set(first) < set(run.products()) and len(run.products()) == 4
-    assert sum("cannot be removed (Permission denied)" in line for line in run.warnings()) == 2
-
-
-def test_replacing_takes_the_correlation_table_of_the_old_product_away(bench, s2_product, reference_image, next_second):
-    for _ in range(2):
-        run = bench(s2_product.path, "--bands", "B04", "--refImage", reference_image, "--force")
-        assert run.code == 0, run.err
-        next_second()
-    assert {path.name for path in run.tile.glob("QI/*")} == {f"{product.name}_CORREL.csv" for product in run.products()}
-
-
-def test_keep_both_leaves_two(twice):
-    before, run = twice("keep_both")
-    assert run.code == 0 and set(before) < set(run.products())
-    assert len(run.products("L2H")) == len(run.products("L2F")) == 2
-
-
-def test_skip_writes_nothing_when_the_configuration_is_the_same(twice):
-    before, run = twice("skip")
-    assert run.code == 0 and run.products() == before
-    assert " skipped " in run.out and "made before with the same configuration" in run.out
-    assert all(product.name in run.out for product in before)
-    assert {path.name for path in run.tile.iterdir() if path.is_dir()} == {product.name for product in before}
-
-
-def test_skip_makes_what_another_configuration_made_differently(twice):
-    before, run = twice("skip", gain=5000)
-    assert run.code == 0 and " done " in run.out
-    assert not set(before) & set(run.products()) and len(run.products("L2H")) == 1
-
-
-def test_skip_makes_bands_that_are_not_there_yet(twice):
-    _, run = twice("skip", "--bands", "B04,B03")
-    assert run.code == 0 and set(images(run.product())) == {"B03", "B04"}
-
-
-def test_force_makes_what_would_be_skipped(twice):
-    before, run = twice("skip", "--force")
-    assert run.code == 0 and not set(before) & set(run.products()) and len(run.products("L2H")) == 1
-
-
-# ------------------------------------------------------------------------------------------------ other inputs
-
-
-def test_a_zip_gives_the_pixels_of_the_folder(bench, module_bench, simulate):
-    options = {"cover": 0.04, "dx": 30.0}
-    zipped, folder = simulate(zipped=True, **options), simulate(**options)
-    assert zipped.path.suffix == ".zip" and folder.path.is_dir()
-    runs = [bench(zipped.path), module_bench()(folder.path)]
-    assert [run.code for run in runs] == [0, 0]
-    assert same_pixels(runs[0].product(), runs[1].product())
-    assert len(pixels(runs[0].product())) == 11
-
-
-def test_a_product_with_old_long_names_is_processed(bench, simulate):
-    old = simulate(baseline="02.04", long_names=True)
-    assert len(old.path.stem) == 78
-    run = bench(old.path)
-    assert run.code == 0, run.err
-    assert set(images(run.product())) == set(ALL_BANDS)
-    assert run.product().name.startswith("S2A_MSIL2H_20210602T104155_") and "_R008_T31TFJ_" in run.product().name
-
-
-def test_surface_reflectance_is_not_corrected_again(bench, simulate):
-    run = bench(simulate(level="L2A", sensor="S2B").path)
-    assert run.code == 0, run.err
-    for block in ("Atmcor", "InterCalibration"):
-        assert f"{block} not applied: Level-2A is surface reflectance already" in run.log
-    assert not {"Atmcor", "InterCalibration"} & set(lineage(run.product())) and "Nbar" in lineage(run.product())
-    assert set(images(run.product())) == set(ALL_BANDS)
-
-
-def test_surface_reflectance_passes_unchanged_when_nothing_adjusts_it(bench, simulate):
-    product = simulate(level="L2A", noise=0.0)
-    run = bench(product.path, "--bands", "B04", doNbar=False)
-    assert run.code == 0, run.err
-    (source,) = product.path.glob("GRANULE/*/IMG_DATA/R10m/*_B04_10m.jp2")
-    with rasterio.open(source) as file:
-        dn = file.read(1).astype(int)
-    ours = pixels(run.product())["B04"].astype(int)
-    both = (dn > 1001) & (ours != 0)  # baseline 05.10 has the encoding of outputs
-    assert both.mean() > 0.9 and np.abs(ours - dn)[both].max() <= 1
-
-
-@pytest.mark.parametrize(
-    ("sensor", "baseline", "expected"), [("S2B", "02.09", True), ("S2B", "05.10", False), ("S2A", "02.09", False)]
-)
-def test_old_products_of_sentinel2b_are_brought_to_the_scale_of_2a(bench, simulate, sensor, baseline, expected):
-    run = bench(simulate(sensor=sensor, baseline=baseline).path, "--bands", "B04")
-    assert run.code == 0, run.err
-    assert ("InterCalibration" in lineage(run.product())) is expected
-
-
-def test_intercalibration_changes_the_pixels_by_its_coefficient(module_bench, simulate):
-    """1.011 towards Sentinel-2A before baseline 04.00 (spec 07 section 3); such outputs still have an offset of 1000."""
-    product = simulate(sensor="S2B", baseline="02.09")
-    off = {"doAtmcor": False, "doNbar": False}
-    with_, without = (module_bench()(product.path, "--bands", "B04", doInterCalibration=on, **off) for on in (True, False))
-    ours, raw = (pixels(run.product())["B04"].astype(float) - 1000 for run in (with_, without))
-    use = raw > 500
-    assert use.mean() > 0.3 and np.abs(ours - 1.011 * raw)[use].max() < 1.02  # both were cut off to whole DN
-
-
-def test_a_cloudy_product_is_left_out_with_a_reason(bench, s2_product):
-    run = bench(s2_product.path, cloud_cover=1)
-    assert run.code == 0 and run.left_behind() == []
-    assert " skipped " in run.out and re.search(r"cloud cover \d+\.\d % > 1 %", run.out)
