@@ -39,7 +39,14 @@ class Terminated(KeyboardInterrupt):
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line `argv` (default: that of the process); returns the exit code, never raises for a user's mistake."""
-    argv = list(sys.argv[1:] if argv is None else argv)
+    try:
+        return _main(list(sys.argv[1:] if argv is None else argv))
+    finally:
+        if argv is None:
+            gc.freeze()  # the process ends: to look for garbage in all its modules would take 0.3 s
+
+
+def _main(argv: list[str]) -> int:
     try:
         words, word = hoisted(argv)
         parser, parser_of = parsers()
@@ -147,7 +154,6 @@ def _follow(request: Request, config: Config, argv: list[str]) -> int:
     from sen2like.report.collect import RunReport
     from sen2like.report.command import write
 
-    gc.freeze()  # modules stay to the end; to look for garbage in them takes time, 0.3 s of it at the exit
     report = RunReport(config, [PROG, *argv])
     run_dir: Path | None = None
     results: list[ProductFinished] = []

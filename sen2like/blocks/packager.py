@@ -38,7 +38,7 @@ class _Packager(S2L_Process):
         shared = next(iter(job.writers.values()), None)
         time = shared.production_time if shared else datetime.now(UTC)
         self.settings = output_settings(job.config, job.digest)
-        self.writer = ProductWriter(self.level, job.product, job.tile, self.settings, time)
+        self.writer = ProductWriter(self.level, job.product, job.tile, self.settings, time, job.aside)
         job.writers[self.level] = self.writer
         self.previews = Previews(job.tile, self.settings.gain, self.settings.offset, single=len(job.bands) == 1)
         self._lost = 0

@@ -13,7 +13,7 @@ import shutil
 import socket
 import threading
 from collections.abc import Collection, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -55,9 +55,20 @@ class OutputSettings:
 
 
 class ProductWriter:
-    """Builds the L2H or L2F product of one input product. `folder` is the hidden one until it is published."""
+    """Builds the L2H or L2F product of one input product. `folder` is the hidden one until it is published.
 
-    def __init__(self, level: str, product: Product, tile: MGRSTile, settings: OutputSettings, production_time: datetime):
+    Threads of `aside` bring its files to disk; without it each file is waited for.
+    """
+
+    def __init__(
+        self,
+        level: str,
+        product: Product,
+        tile: MGRSTile,
+        settings: OutputSettings,
+        production_time: datetime,
+        aside: Executor | None = None,
+    ):
         self.level, self.product, self.tile, self.settings = level, product, tile, settings
         self.production_time = production_time
         self.names = ProductNames.of(product, level, tile.id, production_time)
@@ -69,7 +80,7 @@ class ProductWriter:
         self.final = parent / self.names.folder
         self.folder = parent / f".{self.names.folder}{_PARTIAL}{socket.gethostname()}-{os.getpid()}"
         self._published = False
-        self._disk = ThreadPoolExecutor(1, thread_name_prefix="disk")
+        self._aside = aside
         self._flushed: list[Future[None]] = []
         try:
             for name in self.names.directories():
@@ -147,8 +158,11 @@ class ProductWriter:
 
     def _flush(self, path: Path) -> None:
         """Begin to bring a file to disk; nobody waits for the disk before the product is published."""
+        if self._aside is None:
+            _to_disk(path)
+            return
         with self._lock:
-            self._flushed.append(self._disk.submit(_to_disk, path))
+            self._flushed.append(self._aside.submit(_to_disk, path))
 
     def _check(self, path: str, shape: tuple[int, int]) -> None:
         self._complain(raster_problems(self.folder, path, shape))
@@ -195,7 +209,6 @@ class ProductWriter:
 
     def abandon(self) -> None:
         """Remove what was built, unless it was published."""
-        self._disk.shutdown(cancel_futures=True)
         if not self._published:
             shutil.rmtree(self.folder, ignore_errors=True)
 

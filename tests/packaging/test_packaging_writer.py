@@ -1,6 +1,7 @@
 """Images of an output product are looked at when they are written: a cut one never gets into a product."""
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -21,12 +22,18 @@ GRID = TILE.geobox(300)
 
 
 @pytest.fixture
-def writer(tmp_path):
+def aside():
+    with ThreadPoolExecutor(1) as pool:
+        yield pool
+
+
+@pytest.fixture
+def writer(tmp_path, aside):
     source = SimpleNamespace(
         sensor_name="S2A", instrument="MSI", datatake_start=cases.PRODUCED, datastrip_start=cases.PRODUCED, relative_orbit=8,
         absolute_orbit="025956",
     )  # fmt: skip
-    return ProductWriter("L2F", source, TILE, OutputSettings(tmp_path), cases.PRODUCED)
+    return ProductWriter("L2F", source, TILE, OutputSettings(tmp_path), cases.PRODUCED, aside)
 
 
 def test_an_image_that_was_cut_is_found_at_once(writer, monkeypatch):
