@@ -157,7 +157,7 @@ class ProductWriter:
         self.add_file(WrittenFile(name, kind, form, {}, mask.shape, mask.geobox.affine))
 
     def _flush(self, path: Path) -> None:
-        """Begin to bring a file to disk; nobody waits for the disk before the product is published."""
+        """Begin to bring a file to disk; nobody waits for the disk before :meth:`finish`."""
         if self._aside is None:
             _to_disk(path)
             return
@@ -168,10 +168,12 @@ class ProductWriter:
         self._complain(raster_problems(self.folder, path, shape))
 
     def finish(self, output: OutputProduct) -> None:
-        """Write all documents and verify the product; it is then ready to be published."""
+        """Write all documents, verify the product and wait until it is on disk; it is then ready to be published."""
         for document in write_documents(self.folder, output, self.settings.json_metadata):
             self._flush(self.folder / document)
         self._complain(verify(self.folder, output, rasters=False))
+        for flushed in self._flushed:  # a disk that refuses one product must keep its twin from being published, too
+            flushed.result()
 
     def _complain(self, problems: list[str]) -> None:
         if problems:
@@ -185,8 +187,6 @@ class ProductWriter:
         folder = self.final.parent
         older = [] if self.settings.if_exists == "keep_both" else same_acquisition(folder, self.names)
         journal = folder / f".{self.final.name}{_REPLACES}"
-        for flushed in self._flushed:
-            flushed.result()
         try:
             _sync_folders(self.folder)
             for table in (f for f in self.files if f.kind == "CORREL"):

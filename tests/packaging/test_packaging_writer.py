@@ -60,29 +60,30 @@ def test_a_mask_of_another_shape_is_found_at_once(writer):
         writer.add_file(WrittenFile(name, "MSK", "COG", {}, (10, 10), GRID.affine))
 
 
-def test_a_disk_that_refuses_keeps_the_product_from_being_published(writer, monkeypatch):
-    refused = OSError(5, "Input/output error")
+@pytest.fixture
+def filled(tmp_path, aside):
+    """(writer, output): all but the documents is there."""
+    made = ProductWriter("L2F", cases.fake_product(tmp_path), TILE, OutputSettings(tmp_path / "out"), cases.PRODUCED, aside)
+    output = replace(cases.output_product(cases.fake_product(tmp_path)), names=made.names)
+    return made, cases.write_rasters(made.folder, output)
 
+
+def test_a_disk_that_refuses_a_file_keeps_the_product_from_being_finished(filled, monkeypatch):
     def fsync(_):
-        raise refused
+        raise OSError(5, "Input/output error")
 
-    writer.add_mask("MSK", Image(np.ones(GRID.shape, np.uint8), GRID))
+    writer, output = filled
     monkeypatch.setattr(module.os, "fsync", fsync)
-    writer.add_mask("FCM", Image(np.ones(GRID.shape, np.uint8), GRID))
     with pytest.raises(PackagingError, match=r"cannot bring .* to disk: Input/output error"):
-        writer.publish()
-    assert not writer.final.exists()
+        writer.finish(output)
     writer.abandon()
     assert list(writer.final.parent.iterdir()) == []
 
 
-def test_every_file_of_a_product_is_on_disk_before_it_is_published(tmp_path, monkeypatch):
+def test_every_document_is_on_disk_when_the_product_is_finished(filled, monkeypatch):
     flushed = set()
     monkeypatch.setattr(module, "_to_disk", flushed.add)
-    made = module.ProductWriter("L2F", cases.fake_product(tmp_path), TILE, OutputSettings(tmp_path / "out"), cases.PRODUCED)
-    output = cases.write_rasters(made.folder, replace(cases.output_product(cases.fake_product(tmp_path)), names=made.names))
-    made.finish(output)
-    folder = made.folder
-    documents = {path for path in folder.rglob("*") if path.suffix in (".xml", ".json", ".xsd")}
-    made.publish()
+    writer, output = filled
+    writer.finish(output)
+    documents = {path for path in writer.folder.rglob("*") if path.suffix in (".xml", ".json", ".xsd")}
     assert documents and documents <= flushed
