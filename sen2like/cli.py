@@ -160,7 +160,7 @@ def _follow(request: Request, config: Config, argv: list[str]) -> int:
     listed: list[Listed] = []
     refused: list[TileFailed] = []
     try:
-        with _sigterm_raises(), Narrator() as narrator, _closing(run(request, config)) as events:
+        with _sigterm_raises(), _closing(run(request, config)) as events, Narrator() as narrator:
             for event in events:
                 narrator.tell(event)
                 report.add(event)

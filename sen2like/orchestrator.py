@@ -41,6 +41,7 @@ from sen2like.execution.dask_cluster import DaskCluster
 from sen2like.execution.executors import Executor, InProcess
 from sen2like.execution.graph import Node
 from sen2like.execution.locks import TileLock, TileLocked
+from sen2like.execution.memory import share_heaps
 from sen2like.execution.native import share_of
 from sen2like.execution.process_pool import ProcessPool
 from sen2like.execution.retry import is_transient
@@ -67,6 +68,7 @@ def run(request: Request, config: Config) -> Generator[Event, None, None]:
     Raises `UsageError`, `ConfigurationError`, `NothingToDo`, `ProductError` or `AuxiliaryError` when the request cannot be
     started at all.
     """
+    share_heaps(available_cores())
     return _Run(request, config).events()
 
 

@@ -201,10 +201,10 @@ def _enter(pipe: Connection, setup: bytes | None) -> None:
     os.setpgid(0, 0)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: None)  # not SIG_IGN, which programs started from here would inherit
-    _inside = _Inside(pipe)
-    if setup is not None:
+    if setup is not None:  # before there are threads: some settings of the C library are for those to come
         initializer, initargs = pickle.loads(setup)
         initializer(*initargs)
+    _inside = _Inside(pipe)
 
 
 def _work(ticket: int, job: bytes) -> bytes:

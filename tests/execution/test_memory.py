@@ -1,6 +1,9 @@
 """Memory and processors: what is allowed, what was used."""
 
 import math
+import os
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -11,6 +14,7 @@ from sen2like.execution.cgroup import allowed_cores, available_memory_mb, total_
 from sen2like.execution.memory import PROCESS_MB, PeakMemory, estimate_mb, resident_mb
 
 MB = 1_000_000
+HEAPS = Path(__file__).with_name("heaps.py")
 
 
 @pytest.fixture
@@ -144,3 +148,24 @@ def test_measurements_at_the_same_time_say_so_and_do_not_spoil_each_other():
     assert outer.shared and inner.shared
     assert outer.exact and not inner.exact
     assert outer.mb > inner.mb + 150
+
+
+@pytest.mark.parametrize(
+    ("cores", "chosen", "heaps"),
+    [
+        (1, {}, 1),
+        (2, {}, 1),
+        (5, {}, 2),
+        (2, {"MALLOC_ARENA_MAX": "3"}, 3),
+        (2, {"GLIBC_TUNABLES": "glibc.malloc.arena_max=4"}, 4),
+    ],
+)
+def test_threads_share_heaps_unless_the_user_has_chosen(cores, chosen, heaps):
+    """By default glibc would make eight for each processor (mallopt(3), M_ARENA_MAX), so one for each of the threads."""
+    environment = {name: value for name, value in os.environ.items() if name not in ("MALLOC_ARENA_MAX", "GLIBC_TUNABLES")}
+    environment |= chosen | {"PYTHONPATH": str(HEAPS.parents[2])}
+    program = [sys.executable, str(HEAPS), str(cores)]
+    found = int(subprocess.run(program, env=environment, capture_output=True, text=True, check=True).stdout)
+    if not found:
+        pytest.skip("another C library than glibc")
+    assert found == heaps
