@@ -7,7 +7,6 @@ and the file is written in one pass. Every file is complete or an error is raise
 
 import math
 import shutil
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -19,7 +18,6 @@ import rasterio.shutil
 from lxml import etree
 from odc.geo.geobox import GeoBox
 from rasterio.enums import Resampling
-from rasterio.errors import NotGeoreferencedWarning
 
 from sen2like.errors import PackagingError
 from sen2like.science.means import block_modes
@@ -247,12 +245,10 @@ class _memory_dataset:
 
     def __enter__(self):
         self._env.__enter__()
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", NotGeoreferencedWarning)
-            name = _with_overviews(self._data, self._overviews) if self._overviews else _address(self._data)
-            self._dataset = rasterio.open(name, "r+")
+        transform = self._geobox.affine.to_gdal()
+        name = _with_overviews(self._data, self._overviews, transform) if self._overviews else _address(self._data, transform)
+        self._dataset = rasterio.open(name, "r+")
         self._dataset.crs = self._geobox.crs.to_wkt()
-        self._dataset.transform = self._geobox.affine
         return self._dataset
 
     def __exit__(self, *exc):
@@ -260,17 +256,19 @@ class _memory_dataset:
         self._env.__exit__(*exc)
 
 
-def _address(data: np.ndarray) -> str:
-    """An array (n, y, x) as a file name of GDAL."""
+def _address(data: np.ndarray, transform: Sequence[float] = ()) -> str:
+    """An array (n, y, x), and where it lies, as a file name of GDAL."""
     n, height, width = data.shape
     kind = _GDAL_TYPES[data.dtype.name]
-    return f"MEM:::DATAPOINTER={data.ctypes.data},PIXELS={width},LINES={height},BANDS={n},DATATYPE={kind}"
+    place = ",GEOTRANSFORM=" + "/".join(map(repr, transform)) if transform else ""
+    return f"MEM:::DATAPOINTER={data.ctypes.data},PIXELS={width},LINES={height},BANDS={n},DATATYPE={kind}{place}"
 
 
-def _with_overviews(data: np.ndarray, overviews: Sequence[np.ndarray]) -> str:
+def _with_overviews(data: np.ndarray, overviews: Sequence[np.ndarray], transform: Sequence[float]) -> str:
     """A virtual dataset of arrays in memory: an array of one layer and its overviews."""
     _, height, width = data.shape
     root = etree.Element("VRTDataset", rasterXSize=str(width), rasterYSize=str(height))
+    etree.SubElement(root, "GeoTransform").text = ",".join(map(repr, transform))
     band = etree.SubElement(root, "VRTRasterBand", dataType=_GDAL_TYPES[data.dtype.name], band="1")
     for kind, array in (("SimpleSource", data), *(("Overview", overview) for overview in overviews)):
         source = etree.SubElement(band, kind)

@@ -2,11 +2,13 @@
 
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import numpy as np
 import pytest
 import rasterio
+from affine import Affine
 from odc.geo.geobox import GeoBox
 from rasterio.enums import Resampling
 
@@ -34,6 +36,21 @@ def test_image_reads_back_with_grid_and_tags(tmp_path, dn, name):
         assert src.crs.to_epsg() == 32631
         assert src.transform == GEOBOX.affine
         assert (src.nodata, src.scales[0], src.offsets[0]) == (0, 1e-4, -0.1)
+
+
+@pytest.mark.parametrize("name", ["COG", "GTIFF", "JPEG2000"])
+def test_an_odd_grid_is_written_to_the_last_digit_and_without_warnings(tmp_path, dn, name):
+    """A COG of a mask has overviews of ours, an image overviews of GDAL: they go to the file by different ways."""
+    affine = Affine(100 / 3, 0.0, 600000.0 + 1 / 7, 0.0, -100 / 3, 4900020.0 - 1 / 3)
+    geobox = GeoBox(dn.shape, affine, "EPSG:32631")
+    image, mask = tmp_path / f"b{RasterFormat(name).extension}", tmp_path / "mask.TIF"
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        write_image(image, dn, geobox, RasterFormat(name), nodata=0)
+        write_mask(mask, (dn > 0).astype(np.uint8), geobox, RasterFormat(name))
+    for path in (image, mask):
+        with rasterio.open(path) as src:
+            assert src.transform == affine
 
 
 @pytest.mark.parametrize("compression", ["LZW", "DEFLATE", "ZSTD"])
