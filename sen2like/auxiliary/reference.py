@@ -9,6 +9,7 @@ import math
 import uuid
 from collections.abc import Sequence
 from concurrent.futures import Executor
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -55,8 +56,8 @@ def load_reference(
 ) -> Image:
     """The reference image of `tile`, uint16, with pixels of `resolution` metres.
 
-    An image of another pixel size is resampled once and kept in the first of `cache_dirs` that can be written to, under a
-    name that changes with the source file. `threads` decode the file, those of `pool` resample it.
+    An image of another pixel size is resampled once and kept in the first of `cache_dirs` that can be written to, until the
+    source file changes. `threads` decode the file, those of `pool` resample it.
 
     `AuxiliaryError`: missing or unreadable file, more than one band, another projection or extent than the tile's, DN
     that do not fit uint16.
@@ -68,7 +69,8 @@ def load_reference(
         image = _read(path, threads)
         return Image(_resampled(path, image.data, resolution, resolution, None), native, image.nodata)
     wanted = tile.geobox(resolution)
-    kept = [Path(folder) / _cache_name(path, resolution) for folder in cache_dirs]
+    source, state = _source_and_state(path)
+    kept = [Path(folder) / f"{source}_{state}_{resolution:g}m.tif" for folder in cache_dirs]
     dn = _read_cached(kept, wanted, threads)
     if dn is None:
         dn = _reduced(path, native, resolution, threads, pool)
@@ -78,6 +80,7 @@ def load_reference(
                 f"{resolution:g} m of tile {tile.id}; provide one of {resolution:g} m"
             )
         _write_cached(kept, dn, wanted)
+        _forget_others(kept, f"{source}_", f"_{resolution:g}m.tif")
     return Image(dn, wanted, 0)
 
 
@@ -171,14 +174,18 @@ def _resampled(path: Path, dn: np.ndarray, res_in: float, res_out: float, pool: 
         raise AuxiliaryError(f"reference image {path}: {error}; it must hold digital numbers like those of Sentinel-2") from error
 
 
-def _cache_name(path: Path, resolution: float) -> str:
-    """Changes when the source does: path, size and time of modification are part of it."""
+def _source_and_state(path: Path) -> tuple[str, str]:
+    """What tells a source file from others, and what changes when it does (its size and time of modification)."""
     try:
         stat = path.stat()
-        state = f"{path.resolve()} {stat.st_size} {stat.st_mtime_ns}"
+        place, state = path.resolve(), f"{stat.st_size} {stat.st_mtime_ns}"
     except OSError:  # inside an archive or remote: GDAL knows it, the file system does not
-        state = str(path)
-    return f"{path.stem}_{hashlib.sha256(state.encode()).hexdigest()[:16]}_{resolution:g}m.tif"
+        place, state = path, ""
+    return f"{path.stem}_{_short_hash(str(place))}", _short_hash(state)
+
+
+def _short_hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
 def _read_cached(paths: Sequence[Path], wanted: GeoBox, threads: int) -> np.ndarray | None:
@@ -206,6 +213,15 @@ def _write_cached(paths: Sequence[Path], dn: np.ndarray, geobox: GeoBox) -> None
         except (OSError, RasterioError) as error:
             failures.append(f"{path}: {error}")
     log.warning("resampled reference image cannot be kept (%s)", "; ".join(failures))
+
+
+def _forget_others(kept: Sequence[Path], start: str, end: str) -> None:
+    """Remove what was kept of the source before it changed; whoever is reading it reads on."""
+    for path in kept:
+        with suppress(OSError):  # a folder that is read-only, or not there
+            for old in path.parent.iterdir():
+                if old.name.startswith(start) and old.name.endswith(end) and old != path:
+                    old.unlink()
 
 
 def _write_whole(path: Path, dn: np.ndarray, geobox: GeoBox) -> None:

@@ -110,6 +110,28 @@ def test_a_changed_source_is_resampled_again(tmp_path):
     assert (load_reference(path, TILE, 5490, [tmp_path / "cache"]).data == 77).all()
 
 
+def test_what_was_kept_of_a_source_goes_when_it_changes_and_nothing_else(tmp_path):
+    for folder in ("one", "other"):
+        (tmp_path / folder).mkdir()
+    one, other = (write(tmp_path / folder / "ref.tif", dn_of()) for folder in ("one", "other"))
+    cache = tmp_path / "cache"
+    for path, resolution in ((one, 5490), (one, 2745), (other, 5490)):
+        load_reference(path, TILE, resolution, [cache])
+    mine = cache / "ref_of_mine_5490m.tif"
+    mine.touch()
+    before = set(cache.iterdir())
+    write(one, dn_of() + np.uint16(1))
+    os.utime(one, ns=(1, 1))
+    load_reference(one, TILE, 5490, [tmp_path / "no folder/absent", cache])
+    load_reference(one, TILE, 5490, [cache])
+    gone, new = before - set(cache.iterdir()), set(cache.iterdir()) - before
+    assert len(before) == 4
+    assert (len(gone), len(new)) == (1, 1), "the other size, the other source and a foreign file stay"
+    assert {path.name[-10:] for path in gone | new} == {"_5490m.tif"}
+    load_reference(other, TILE, 5490, [cache])
+    assert len(set(cache.iterdir())) == 4
+
+
 def test_a_truncated_cache_is_made_again(tmp_path, caplog):
     path = write(tmp_path / "ref.tif", dn_of())
     good = load_reference(path, TILE, 5490, [tmp_path / "cache"]).data
