@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy import ndimage
+from science.fusion_cases import checked, detail_rows, literal_fusion, literal_images, literal_mask, mask, scene
 
 from sen2like.science import fusion
 from sen2like.science.encode import encode
-from sen2like.science.fusion import AutoCheck, Detail, Fusion, relative_difference
+from sen2like.science.fusion import Detail, Fusion, relative_difference
 from sen2like.science.resample import enlarge
 
 RAMP = np.arange(1000, 1120, 10)
@@ -22,80 +22,6 @@ masks = st.lists(st.integers(0, 1), min_size=6, max_size=6)
 
 def square(row):
     return np.repeat(np.asarray(row, np.uint16)[None], len(row), axis=0)
-
-
-def scene(shape, seed, zeros=0.0):
-    """Random DN, a share of them no data."""
-    rng = np.random.default_rng(seed)
-    dn = rng.integers(1001, 14000, shape).astype(np.uint16)
-    dn[rng.random(shape) < zeros] = 0
-    return dn
-
-
-def mask(shape, seed, share=0.7):
-    return (np.random.default_rng(seed).random(shape) < share).astype(np.uint8)
-
-
-# the rules of sections 3 to 6, written out on whole images in float64 -----------------------------------------------------
-
-
-def literal_enlarge(values, shape):
-    """Section 4 step 3."""
-    grid = np.meshgrid(*[(np.arange(m) + 0.5) * n / m - 0.5 for n, m in zip(values.shape, shape, strict=True)], indexing="ij")
-    return ndimage.map_coordinates(values.astype(float), grid, order=1, mode="mirror")
-
-
-def literal_images(dn, ratio):
-    """(F, H) of section 4; `ratio` 3 (10 m) or 1.5 (20 m)."""
-    n = round(dn.shape[0] / ratio)
-    if ratio == 3:
-        low = np.floor(dn.reshape(n, 3, n, 3).mean(axis=(1, 3)) + 0.5)
-    else:
-        smooth = ndimage.gaussian_filter(dn.astype(float), 0.25, mode="mirror", truncate=4)
-        position = (np.arange(n) + 0.5) * 1.5 - 0.5
-        low = ndimage.map_coordinates(smooth, np.meshgrid(position, position, indexing="ij"), order=3, mode="mirror")
-        low = np.rint(np.clip(low, dn.min(), dn.max()))
-    f = dn / 10000
-    h = literal_enlarge(np.clip(low / 10000, -1, 1), dn.shape)
-    border = (dn != 0) & ndimage.binary_dilation(dn == 0, np.ones((3, 3)))
-    return f, np.where(border, f, h)
-
-
-def literal_mask(valid, shape):
-    """Section 5, enlarging."""
-    rows, columns = (np.floor((np.arange(m) + 0.5) * n / m).astype(int) for n, m in zip(valid.shape, shape, strict=True))
-    return valid[rows[:, None], columns]
-
-
-def literal_fusion(landsat, data, dn, valid, ratio, w=None):
-    images = [literal_images(one, ratio) for one in dn]
-    valid = [literal_mask(v, dn[0].shape) != 0 for v in valid]
-    total = []
-    for x in (0, 1):
-        if w is None:
-            result = np.zeros(dn[0].shape)
-            for image, v in zip(images, valid, strict=True):
-                result[v] = image[x][v]
-        else:
-            (x1, x2), (v1, v2) = [image[x] for image in images], valid
-            result = np.select([v1 & v2, v2, v1], [x1 + w * (x2 - x1), x2, x1], 0.0)
-        total.append(result)
-    out = literal_enlarge(np.clip(landsat, -1, 1), dn[0].shape) + (total[0] - total[1])
-    return np.where(literal_mask(data, dn[0].shape) == 0, 0, out)
-
-
-def detail_rows(detail):
-    """F - H: what fusion adds to a black image."""
-    return Fusion(np.zeros(detail.low_shape, np.float32), np.ones(detail.low_shape, np.uint8), [detail]).rows(0, detail.shape[0])
-
-
-def checked(landsat, data, fused, threshold, strip=None):
-    """The check of a whole fused image, shown to it in strips of `strip` rows."""
-    check = AutoCheck(landsat, data, fused.shape, threshold)
-    strip = strip or len(fused)
-    for start in range(0, len(fused), strip):
-        check.add(start, fused[start : start + strip])
-    return check.result()
 
 
 # section 6.5, one product -------------------------------------------------------------------------------------------------
@@ -371,62 +297,6 @@ def test_pixels_no_product_sees_are_landsat_enlarged():
         np.testing.assert_allclose(fused.rows(0, 12), enlarge(landsat, (12, 12)), atol=1e-6)
 
 
-# auto-check ---------------------------------------------------------------------------------------------------------------
-
-
-def literal_area_mean(fine, n):
-    """Overlap of every fine with every coarse pixel, from the definition."""
-    edges, width = np.arange(fine.shape[0]) * n / fine.shape[0], n / fine.shape[0]
-    low, high = np.maximum(edges, np.arange(n)[:, None]), np.minimum(edges + width, np.arange(n)[:, None] + 1)
-    weights = np.maximum(high - low, 0)
-    return weights @ fine @ weights.T
-
-
-@pytest.mark.parametrize(("n", "fine"), [(20, 60), (200, 600), (20, 30), (200, 300), (201, 300), (7, 7)])
-@pytest.mark.parametrize("groups", [None, 1, 3])
-def test_check_compares_means_by_area_at_any_ratio(n, fine, groups):
-    rng = np.random.default_rng(n)
-    fused = rng.uniform(0.05, 1.4, (fine, fine)).astype(np.float32)
-    landsat = rng.uniform(-0.1, 1.7, (n, n)).astype(np.float32)
-    data = mask((n, n), 1, 0.9)
-    multiple = AutoCheck(landsat, data, fused.shape, 0.1).rows_multiple
-    check = checked(landsat, data, fused, 0.1, groups and groups * multiple)
-    before = np.clip(landsat.astype(float), 0.0001, 1.5)
-    expected = (before - np.clip(np.clip(literal_area_mean(fused, n), -1, 1), 0.0001, 1.5)) / before
-    expected[data == 0] = np.nan
-    np.testing.assert_allclose(relative_difference(landsat, data, fused), expected, rtol=2e-4, atol=2e-6)
-    figures = {"max": np.nanmax(expected), "mean": np.nanmean(expected), "std": np.nanstd(expected), "min": np.nanmin(expected)}
-    assert {name: check.statistics[name] for name in figures} == pytest.approx(figures, rel=2e-4, abs=2e-6)
-    clear_cut = ~(np.abs(np.abs(expected) - 0.1) < 1e-5)
-    np.testing.assert_array_equal(check.agrees[clear_cut], (np.abs(expected) < 0.1)[clear_cut])
-    np.testing.assert_array_equal(check.agrees[data == 0], 0)
-
-
-def test_check_leaves_pixels_without_data_out_of_the_means():
-    fused = np.full((6, 6), 0.2, np.float32)
-    fused[:, :3] = np.nan
-    given = np.full((4, 4), 0.2, np.float32), np.ones((4, 4), np.uint8), fused
-    check, difference = checked(*given, 0.1), relative_difference(*given)
-    np.testing.assert_allclose(difference[:, 2:], 0, atol=1e-6)
-    assert np.isnan(difference[:, :2]).all()
-    assert check.statistics["agreeing"] == 100
-
-
-def test_statistics_of_the_check():
-    fused = np.array([[0.2, 0.19], [0.16, np.nan]], np.float32)
-    check = checked(np.full((2, 2), 0.2, np.float32), np.ones((2, 2), np.uint8), fused, 0.1)
-    std = np.std([0, 0.05, 0.2])
-    expected = {"max": 0.2, "mean": 0.25 / 3, "std": std, "min": 0.0, "agreeing": 200 / 3}
-    assert check.statistics == pytest.approx(expected, abs=1e-6)
-
-
-def test_check_without_any_data_has_no_statistics():
-    nothing = np.zeros((4, 4), np.uint8)
-    check = checked(np.full((4, 4), 0.2, np.float32), nothing, np.zeros((6, 6), np.float32), 0.1)
-    assert not check.agrees.any()
-    assert all(np.isnan(v) for v in check.statistics.values())
-
-
 # bad input ----------------------------------------------------------------------------------------------------------------
 
 
@@ -454,21 +324,3 @@ def test_fusion_refuses_what_does_not_fit(landsat, sides, w, words):
     details = [Detail.of_band(scene((n, n), 1), 10) for n in sides]
     with pytest.raises(ValueError, match=words):
         Fusion(np.zeros((landsat, landsat), np.float32), np.ones((landsat, landsat), np.uint8), details, w)
-
-
-def test_check_refuses_shapes_that_do_not_fit():
-    rho = np.full((4, 4), 0.2, np.float32)
-    with pytest.raises(ValueError, match="mask"):
-        AutoCheck(rho, np.ones((6, 6), np.uint8), (4, 4), 0.1)
-    with pytest.raises(ValueError, match="coarser"):
-        AutoCheck(rho, np.ones((4, 4), np.uint8), (2, 2), 0.1)
-
-
-def test_check_of_rows_that_nobody_asked_for_has_no_result():
-    fused = np.full((12, 12), 0.2, np.float32)
-    check = AutoCheck(np.full((4, 4), 0.2, np.float32), np.ones((4, 4), np.uint8), fused.shape, 0.1)
-    for start, stop in ((0, 3), (3, 8), (8, 12)):  # rows 6 to 8 lie in two strips
-        check.add(start, fused[start:stop])
-    assert check.result() is None
-    check.add(6, fused[6:9])
-    assert check.result().agrees.all()
