@@ -2,7 +2,7 @@
 
     python -m benchmarks.parity --work DIR                    # makes the inputs and processes them: 45 minutes, 15 GB of disk
     python -m benchmarks.parity --inputs DIR --work DIR       # inputs are at hand
-    python -m benchmarks.parity --inputs DIR --archive DIR --predict DIR     # and so are the products of both methods
+    python -m benchmarks.parity --archive DIR --predict DIR   # so are the products of both methods
     ... --write                                               # puts the tables into docs/parity.md
 
 The command ends with code 1 when something differs that is not explained. `parity_compare` says what is compared.
@@ -83,7 +83,7 @@ def process_one(product: Path, inputs: Path, archive: Path, work: Path, method: 
             raise RuntimeError(f"{event.product} {event.status}: {event.reason}")
 
 
-def compare(archives: dict[str, Path], inputs: Path | None, log: Console) -> tuple[list[RasterResult], list[DocumentResult]]:
+def compare(archives: dict[str, Path], log: Console) -> tuple[list[RasterResult], list[DocumentResult]]:
     """Everything in the archives (by method) that the tables know."""
     rasters: list[RasterResult] = []
     documents: list[DocumentResult] = []
@@ -93,7 +93,7 @@ def compare(archives: dict[str, Path], inputs: Path | None, log: Console) -> tup
             if key not in found:
                 raise FileNotFoundError(f"{archive / TILE} has no product {key}: process the whole scenario")
             documents.append(compare_documents(method, key, wanted, found[key]))
-            for result in compare_rasters(method, key, wanted, found[key], inputs):
+            for result in compare_rasters(method, key, wanted, found[key]):
                 rasters.append(result)
                 log.print(f"{method} {key} {result.name.split('/')[-1]}", *result.failures() or ["as it should be"])
     return rasters, documents
@@ -119,21 +119,15 @@ def _rows(title: str, rows: Iterable[Iterable[str]]) -> str:
 
 
 def _band_table(rasters: Iterable[RasterResult]) -> str:
-    title = ("product | band | within 1 DN, % | largest | mean | whole image, DN | in its σ | σ / two noises | left: mean | σ"
-             " | > 2σ, % | > 3σ, % | strongest correlation | verdict")  # fmt: skip
-
     def row(r: RasterResult) -> list[str]:
-        start = [_short(r.method, r.product), "_".join(r.name.split("_")[-2:])]
-        start += [f"{100 * r.within_1:.1f}", str(r.largest), f"{r.mean:+.2f}", f"{r.whole:+.4f}"]
-        n = r.noise
-        if n is not None:
-            start += [f"{n.whole:+.1f}", f"{n.plain:.3f}", f"{n.mean:+.3f}", f"{n.deviation:.3f}", f"{100 * n.beyond_2:.1f}"]
-            start += [f"{100 * n.beyond_3:.2f}", f"{n.correlation:+.3f} {n.pattern}"]
-        else:
-            start += ["-"] * 7
-        return [*start, ", ".join(r.failures()) or reason_of(r) or "pass"]
+        figures = [f"{100 * r.within_1:.2f}", f"{100 * r.equal:.2f}", str(r.largest), f"{r.mean:+.4f}", f"{r.whole:+.4f}"]
+        verdict = ", ".join(r.failures()) or "pass"
+        return [_short(r.method, r.product), "_".join(r.name.split("_")[-2:]), *figures, f"{r.zeros:+d}", verdict]
 
-    return _rows(title, map(row, rasters))
+    return _rows(
+        "product | band | within 1 DN, % | equal, % | largest | mean | mean of all, DN | no data of all | verdict",
+        map(row, rasters),
+    )
 
 
 def _other_table(rasters: Iterable[RasterResult]) -> str:
@@ -192,8 +186,6 @@ def main() -> int:
     args = parser.parse_args()
     if bool(args.archive) != bool(args.predict):
         parser.error("--archive and --predict belong together")
-    if args.archive and not args.inputs:
-        parser.error("--archive needs --inputs, whose noise is in the products")
     if not available():
         parser.error(f"the tables {', '.join(TABLES.values())} are not in ../shared/parity beside the repository")
     console = Console(highlight=False)
@@ -204,7 +196,7 @@ def main() -> int:
         make_inputs(inputs)
         composite, predict = process(inputs, args.work)
         archives = {"composite": composite, "predict": predict}
-    rasters, documents = compare(archives, inputs, console)
+    rasters, documents = compare(archives, console)
     if args.json:
         plain = {
             "rasters": [dataclasses.asdict(r) | {"failures": r.failures()} for r in rasters],

@@ -1,9 +1,4 @@
-"""Products of ours against the reference's samples: pixels, masks, names, quality values, and the noise test.
-
-Where inputs had another noise than those of the table, a pixel differs by two independent noises. The noise test takes
-ours off (`parity_noise`) and asks of what is left, over the samples: is its mean 0, its spread and its tails those of one
-noise, and does it depend on anything: brightness, slope of the ground's image, its curvature, the mask, the place?
-"""
+"""Products of ours against the reference's samples: pixels, masks, names, quality values."""
 
 import json
 import math
@@ -13,12 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import rasterio
-from scipy import special
 
 from benchmarks.parity_data import (
     LISTED_FILES,
     LISTED_QUALITY,
-    LOW_LIMIT,
     SHIFTS,
     THERMAL,
     ExpectedProduct,
@@ -29,55 +22,15 @@ from benchmarks.parity_data import (
     lasting,
     quality_texts,
 )
-from benchmarks.parity_noise import MARGIN, NoisyProduct
 
-SIGNIFICANT = 4.5
-"""Standard deviations of chance that are allowed: of some 800 tests none reaches it in 99 of 100 runs."""
+WITHIN_1 = 0.999
+"""Required share of samples of a band that differ by at most 1 DN."""
 WHOLE_LIMIT = 0.05
 """Allowed difference of the means of whole images, DN."""
-WHOLE = "mean of the whole image"
 SHIFT_LIMIT = 0.005
 """Allowed difference of the displacement, pixels of the matched band."""
 NUMBER_LIMIT = 1e-5
 """Allowed relative difference of numbers in the quality report."""
-
-
-@dataclass(frozen=True)
-class NoiseTest:
-    """What is left of ours minus the reference when our noise is taken off, in units of its expected deviation."""
-
-    samples: int
-    mean: float
-    deviation: float
-    """1 when it is one noise and nothing else."""
-    beyond_2: float
-    beyond_3: float
-    """Shares of samples; of a normal distribution 0.0455 and 0.0027."""
-    largest: float
-    pattern: str
-    """What it is correlated with most ..."""
-    correlation: float
-    """... and how much."""
-    plain: float
-    """Deviation of ours minus the reference over that of two independent noises."""
-    whole: float
-    """Difference of the means of the whole image over its expected deviation."""
-
-    def failures(self) -> list[str]:
-        root, found = math.sqrt(self.samples), []
-        if abs(self.mean) * root > SIGNIFICANT:
-            found.append("mean")
-        if abs(self.deviation - 1) * root * math.sqrt(2) > SIGNIFICANT:
-            found.append("spread")
-        for share, sigma in ((self.beyond_2, 2), (self.beyond_3, 3)):
-            due = special.erfc(sigma / math.sqrt(2))
-            if abs(share - due) * root > SIGNIFICANT * math.sqrt(due):
-                found.append(f"tail beyond {sigma} sigma")
-        if abs(self.correlation) * root > SIGNIFICANT:
-            found.append(f"depends on {self.pattern}")
-        if abs(self.whole) > SIGNIFICANT:
-            found.append(WHOLE)
-        return found
 
 
 @dataclass(frozen=True)
@@ -101,7 +54,6 @@ class RasterResult:
     """Samples that have data in one of the two only."""
     zeros: int
     """Pixels of value 0 in the whole raster, ours minus the reference's."""
-    noise: NoiseTest | None
 
     def failures(self) -> list[str]:
         """What is neither equal nor explained."""
@@ -114,10 +66,11 @@ class RasterResult:
             found.append(f"{100 - 100 * self.equal:.3f} % of samples differ")
         if self.kind == "preview" and (self.within_1 < 1 or abs(self.whole) > WHOLE_LIMIT):
             found.append("grey levels")
+        if self.kind == "band" and self.within_1 < WITHIN_1:
+            found.append(f"{100 * self.within_1:.2f} % within 1 DN")
         if self.kind == "band" and abs(self.whole) > WHOLE_LIMIT:
             found.append(f"mean differs by {self.whole:+.3f} DN")
-        of_noise = self.noise.failures() if self.noise else []
-        return found + [f for f in of_noise if not (f == WHOLE and LOW_LIMIT.covers(f"{self.product}/{self.name}"))]
+        return found
 
 
 @dataclass(frozen=True)
@@ -143,15 +96,12 @@ class DocumentResult:
         return found
 
 
-def compare_rasters(method: str, key: str, wanted: ExpectedProduct, product: Path, inputs: Path | None) -> Iterator[RasterResult]:
-    """All rasters of one product; without `inputs` (root of the scenario) there is no noise test.
+def compare_rasters(method: str, key: str, wanted: ExpectedProduct, product: Path) -> Iterator[RasterResult]:
+    """All rasters of one product.
 
     `ValueError`: a raster is missing or has another shape or type.
     """
     found = dict(images(product))
-    same_files = product.name.startswith("S2") and "L2F_" in product.name  # as L2H, whose noise is tested
-    noisy = NoisyProduct(product, inputs) if inputs and not same_files else None
-    mask = _validity(found)
     for name, raster in wanted.rasters.items():
         if name not in found:
             raise ValueError(f"{product.name} has no {name}; it holds {', '.join(found)}")
@@ -160,27 +110,18 @@ def compare_rasters(method: str, key: str, wanted: ExpectedProduct, product: Pat
         if image.shape != raster.shape or image.dtype != raster.dtype:
             ours, theirs = (f"{r.dtype} of shape {r.shape}" for r in (image, raster))
             raise ValueError(f"{name} of {product.name} is {ours}, the reference's {theirs}")
-        yield _compared(method, key, name, raster, image, mask, noisy)
+        yield _compared(method, key, name, raster, image)
 
 
-def _compared(
-    method: str,
-    key: str,
-    name: str,
-    raster: Raster,
-    image: np.ndarray,
-    mask: np.ndarray,
-    noisy: NoisyProduct | None,
-) -> RasterResult:
+def _compared(method: str, key: str, name: str, raster: Raster, image: np.ndarray) -> RasterResult:
     ours, theirs = image.reshape(-1)[raster.index].astype(np.int64), raster.values.astype(np.int64)
     difference = ours - theirs
     kind = _kind(name, raster)
     missing = int(((ours == 0) != (theirs == 0)).sum()) if kind == "band" else 0
-    noise = _noise_test(name, raster, image, mask, noisy) if noisy and kind == "band" else None
     return RasterResult(
         method, key, name, kind, ours.size, float((abs(difference) <= 1).mean()), float((difference == 0).mean()),
         int(abs(difference).max()), float(difference.mean()), float(image.mean()) - raster.mean, missing,
-        int((image == 0).sum()) - raster.zeros, noise,
+        int((image == 0).sum()) - raster.zeros,
     )  # fmt: skip
 
 
@@ -188,47 +129,6 @@ def _kind(name: str, raster: Raster) -> str:
     if band_of(name) is None:
         return {"MSK": "mask", "ANG": "angles", "PVI": "preview", "FCM": "check"}[name.rsplit("_", 1)[1]]
     return "thermal" if raster.percentiles[0] == raster.percentiles[-1] else "band"
-
-
-def _noise_test(name: str, raster: Raster, image: np.ndarray, mask: np.ndarray, noisy: NoisyProduct) -> NoiseTest:
-    size = image.shape[0]
-    row, column = np.divmod(raster.index, size)
-    theirs = raster.values.astype(float)
-    inside = np.minimum(np.minimum(row, column), size - 1 - np.maximum(row, column)) >= MARGIN
-    inside &= (theirs > 0) & (theirs < 65535)
-    row, column, theirs = row[inside], column[inside], theirs[inside]
-    noise = noisy.noise(name, image, raster.resolution, (row, column))
-    ours = image[row, column].astype(float)
-    z = (ours - theirs - noise.known) / noise.expected
-
-    def around(dy: int, dx: int) -> np.ndarray:
-        return image[row + dy, column + dx].astype(float)
-
-    step = mask.shape[0] / size
-    shares = {
-        "brightness": ours,
-        "our noise": noise.known,
-        "gradient to the east": around(0, 1) - around(0, -1),
-        "gradient to the south": around(1, 0) - around(-1, 0),
-        "curvature": around(0, 1) + around(0, -1) + around(1, 0) + around(-1, 0) - 4 * ours,
-        "mask": mask[(row * step).astype(int), (column * step).astype(int)].astype(float),
-        "row": row.astype(float),
-        "column": column.astype(float),
-    }
-    patterns = {what: float(np.corrcoef(values, z)[0, 1]) for what, values in shares.items() if values.std() > 0}
-    strongest = max(patterns, key=lambda what: abs(patterns[what]))
-    two = np.sqrt(np.square(noise.expected) + noise.known.var())
-    return NoiseTest(
-        z.size, float(z.mean()), float(z.std()), float((abs(z) > 2).mean()), float((abs(z) > 3).mean()), float(abs(z).max()),
-        strongest, patterns[strongest], float((ours - theirs).std() / math.sqrt(float(np.square(two).mean()))),
-        (float(image.mean()) - raster.mean) / noise.mean_sigma,
-    )  # fmt: skip
-
-
-def _validity(found: dict[str, Path]) -> np.ndarray:
-    (path,) = (path for name, path in found.items() if name.endswith("_MSK"))
-    with rasterio.open(path) as src:
-        return src.read(1)
 
 
 def compare_documents(method: str, key: str, wanted: ExpectedProduct, product: Path) -> DocumentResult:
@@ -279,8 +179,4 @@ def _reason(listed: tuple, name: str) -> str:
 
 def reason_of(result: RasterResult) -> str:
     """Why a raster may differ as it does; empty: it may not."""
-    if result.kind == "thermal":
-        return THERMAL
-    if result.noise and WHOLE in result.noise.failures() and not result.failures():
-        return LOW_LIMIT.reason
-    return ""
+    return THERMAL if result.kind == "thermal" else ""

@@ -167,10 +167,4 @@ LISTED_QUALITY = (
 )
 """Texts of the quality report that may differ."""
 
-LOW_LIMIT = Listed(
-    r"LS8_.*/L2[HF]_.*_LS8_R196_(B11|B12)_[23]0m",
-    "listed: low limit, cause not found",
-)
-"""Concerns the mean of the whole image only; docs/parity.md."""
-
 THERMAL = "the reference writes 1001 in every pixel (spec 07 section 2.2); ours hold the radiance of the input"

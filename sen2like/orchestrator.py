@@ -66,7 +66,7 @@ def run(request: Request, config: Config) -> Generator[Event, None, None]:
     """Carry out `request`; yields events as they happen. Closing the iterator stops the run and leaves nothing half-written.
 
     Raises `UsageError`, `ConfigurationError`, `NothingToDo`, `ProductError` or `AuxiliaryError` when the request cannot be
-    started at all.
+    started at all. Threads of this process share heaps of the C library from now on (`execution.memory.share_heaps`).
     """
     share_heaps(available_cores())
     return _Run(request, config).events()

@@ -104,7 +104,9 @@ def test_there_is_no_seam(pair):
     spread = error[clear].std()
     expected = 4 * spread * np.sqrt(1 / main_side.sum() + 1 / other_side.sum())
     assert abs(error[main_side].mean() - error[other_side].mean()) < expected
-    assert abs(error[other_side].mean()) < 0.003 and np.abs(error[main_side | other_side]).max() < 8 * spread
+    near = main_side | other_side
+    assert abs(error[other_side].mean()) < 0.003
+    assert np.abs(error[near]).max() < np.abs(error[clear & ~near]).max()  # as at edges of fields elsewhere
 
 
 def test_a_broken_neighbour_leaves_the_main_scene(rows, module_bench, tmp_path):

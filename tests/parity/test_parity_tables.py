@@ -175,17 +175,18 @@ def test_differences_are_told(made, tables, tmp_path):
     assert any(f.endswith("_PVI.TIF") for f in failures)
     assert "BRDF_METHOD: another instead of Roy and al. 2016" in failures
     with pytest.raises(ValueError, match=r"has no L2H_.*_B01_60m; it holds"):
-        list(parity_compare.compare_rasters("composite", key, tables[key], product, None))
+        list(parity_compare.compare_rasters("composite", key, tables[key], product))
 
 
 BAND = parity_compare.RasterResult(
-    "composite", "S2A", "L2H_B04_10m", "band", 3000, 0.14, 0.05, 30, 0.1, 0.001, 0, 0, None
+    "composite", "S2A", "L2H_B04_10m", "band", 3000, 0.9993, 0.98, 3, 0.001, 0.001, 0, 0
 )
 
 
 @pytest.mark.parametrize(
     ("change", "count"),
-    [({}, 0), ({"whole": 0.06}, 1), ({"missing": 1}, 1), ({"kind": "mask"}, 1), ({"kind": "mask", "largest": 0}, 0),
+    [({}, 0), ({"within_1": 0.9987}, 1), ({"whole": 0.06}, 1),
+     ({"missing": 1}, 1), ({"kind": "mask"}, 1), ({"kind": "mask", "largest": 0}, 0),
      ({"kind": "mask", "largest": 0, "zeros": 3}, 1), ({"kind": "preview"}, 1), ({"kind": "preview", "within_1": 1.0}, 0),
      ({"kind": "thermal", "largest": 30000}, 0)],
 )  # fmt: skip

@@ -6,6 +6,10 @@ import numpy as np
 from numba import njit
 
 _COMPILED = dict(cache=True, nogil=True)
+_UNIFORM = 2.0**-53
+"""The upper 53 of 64 bits to [0, 1)."""
+_SECOND = 7919
+"""From the salt of one uniform number of a place to that of the other."""
 
 
 @njit(inline="always", **_COMPILED)
@@ -22,6 +26,14 @@ def _random_bits(ix, iy, salt):
     h *= np.uint64(0xA0761D6478BD642F)
     h ^= h >> np.uint64(32)
     return h
+
+
+@njit(inline="always", **_COMPILED)
+def normal_deviate(ix, iy, salt):
+    """normally distributed number of a place, mean 0 and standard deviation 1 (Box and Muller 1958)"""
+    u = np.float64(_random_bits(ix, iy, salt) >> np.uint64(11)) * _UNIFORM
+    v = np.float64(_random_bits(ix, iy, salt + _SECOND) >> np.uint64(11)) * _UNIFORM
+    return math.sqrt(-2 * math.log(1 - u)) * math.cos(2 * math.pi * v)
 
 
 @njit(inline="always", **_COMPILED)
@@ -97,15 +109,7 @@ def digital_numbers(first, last, rho, origin, pixel, track, det0, tables, cosine
                 if w > 0:
                     toa = toa * (1 - 0.12 * w) + cirrus_rho * w
             if sigma > 0:
-                # near-Gaussian: sum of four 16-bit uniforms, whose standard deviation is 65536 / sqrt(3)
-                h = _random_bits(np.int64(x), iy, seed)
-                m = (
-                    np.int64(h & np.uint64(65535))
-                    + np.int64((h >> np.uint64(16)) & np.uint64(65535))
-                    + np.int64((h >> np.uint64(32)) & np.uint64(65535))
-                    + np.int64(h >> np.uint64(48))
-                )
-                toa += sigma * (m - 131070) * 2.6428712e-5
+                toa += sigma * normal_deviate(np.int64(x), iy, seed)
             d = toa * (p[4] * e + n[4] * fx) * gain + offset + 0.5
             out[r, c] = 1 if d < 1 else (65535 if d > 65535 else np.uint16(d))
 

@@ -5,10 +5,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numba import njit
+from scipy import stats
 
 from simulator.atmosphere import smac
 from simulator.brdf import c_factor
 from simulator.figures import smac_coefficients, tile
+from simulator.radiometry import normal_deviate
 
 DATA = Path(__file__).resolve().parents[1] / "data"
 
@@ -49,3 +52,31 @@ def test_smac_takes_arrays():
 def test_unknown_tile_is_an_error():
     with pytest.raises(ValueError, match="99ZZZ"):
         tile("99ZZZ")
+
+
+def drawn(side, salt):
+    @njit
+    def fill(out):
+        for y in range(out.shape[0]):
+            for x in range(out.shape[1]):
+                out[y, x] = normal_deviate(600005 + 10 * x, 4900015 - 10 * y, salt)
+
+    out = np.empty((side, side))
+    fill(out)
+    return out
+
+
+def test_noise_is_normally_distributed():
+    """A bounded or otherwise shaped noise would give images other extremes, and so other limits of interpolation."""
+    noise = drawn(1000, 2021000000 + 31 * 153 + 977 * 3).ravel()
+    assert stats.kstest(noise, "norm").pvalue > 0.001
+    assert abs(stats.kurtosis(noise)) < 5 * np.sqrt(24 / noise.size)
+    assert 4.2 < abs(noise).max() < 6
+
+
+@pytest.mark.parametrize(("dy", "dx"), [(0, 1), (1, 0), (1, 1), (0, 7)])
+def test_noise_of_neighbours_and_of_bands_is_independent(dy, dx):
+    noise, other = drawn(1000, 5), drawn(1000, 5 + 977)
+    here = noise[: 1000 - dy, : 1000 - dx].ravel()
+    for beside in (noise[dy:, dx:].ravel(), other[dy:, dx:].ravel()):
+        assert abs(np.corrcoef(here, beside)[0, 1]) < 5 / 1000
