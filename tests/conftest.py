@@ -6,6 +6,7 @@ Products are made once per test run, also under pytest-xdist, and shared: never 
 import fcntl
 import hashlib
 import json
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
@@ -20,6 +21,9 @@ COMMON = dict(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("explore", **COMMON)
 settings.register_profile("sen2like", derandomize=True, **COMMON)
 settings.load_profile("sen2like")
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as for what a shell starts with '&'; tests send it to programs they start
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 COARSE = 30
