@@ -121,7 +121,7 @@ def _rows(title: str, rows: Iterable[Iterable[str]]) -> str:
 def _band_table(rasters: Iterable[RasterResult]) -> str:
     def row(r: RasterResult) -> list[str]:
         figures = [f"{100 * r.within_1:.2f}", f"{100 * r.equal:.2f}", str(r.largest), f"{r.mean:+.4f}", f"{r.whole:+.4f}"]
-        verdict = ", ".join(r.failures()) or "pass"
+        verdict = ", ".join(r.failures()) or reason_of(r) or "pass"
         return [_short(r.method, r.product), "_".join(r.name.split("_")[-2:]), *figures, f"{r.zeros:+d}", verdict]
 
     return _rows(
