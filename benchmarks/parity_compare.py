@@ -10,7 +10,6 @@ import numpy as np
 import rasterio
 
 from benchmarks.parity_data import (
-    EXTRAPOLATED,
     LISTED_FILES,
     LISTED_QUALITY,
     SHIFTS,
@@ -26,8 +25,6 @@ from benchmarks.parity_data import (
 
 WITHIN_1 = 0.999
 """Required share of samples of a band that differ by at most 1 DN."""
-WITHIN_1_EXTRAPOLATED = 0.995
-"""The same after extrapolation (`EXTRAPOLATED`)."""
 WHOLE_LIMIT = 0.05
 """Allowed difference of the means of whole images, DN."""
 SHIFT_LIMIT = 0.005
@@ -58,10 +55,6 @@ class RasterResult:
     zeros: int
     """Pixels of value 0 in the whole raster, ours minus the reference's."""
 
-    @property
-    def extrapolated(self) -> bool:
-        return self.method == "predict" and "L2F_" in self.product
-
     def failures(self) -> list[str]:
         """What is neither equal nor explained."""
         if self.kind == "thermal":
@@ -73,8 +66,7 @@ class RasterResult:
             found.append(f"{100 - 100 * self.equal:.3f} % of samples differ")
         if self.kind == "preview" and (self.within_1 < 1 or abs(self.whole) > WHOLE_LIMIT):
             found.append("grey levels")
-        required = WITHIN_1_EXTRAPOLATED if self.extrapolated and self.largest <= 2 else WITHIN_1
-        if self.kind == "band" and self.within_1 < required:
+        if self.kind == "band" and self.within_1 < WITHIN_1:
             found.append(f"{100 * self.within_1:.2f} % within 1 DN")
         if self.kind == "band" and abs(self.whole) > WHOLE_LIMIT:
             found.append(f"mean differs by {self.whole:+.3f} DN")
@@ -187,6 +179,4 @@ def _reason(listed: tuple, name: str) -> str:
 
 def reason_of(result: RasterResult) -> str:
     """Why a raster may differ as it does; empty: it may not."""
-    if result.kind == "band" and result.within_1 < WITHIN_1 and not result.failures():
-        return EXTRAPOLATED
     return THERMAL if result.kind == "thermal" else ""

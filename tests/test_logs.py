@@ -7,22 +7,15 @@ import sys
 from pathlib import Path
 
 import pytest
+from logging_state import logging_restored
 
 from sen2like import logs
 
 
 @pytest.fixture(autouse=True)
 def restored():
-    root = logging.getLogger()
-    levels = {name: logging.getLogger(name).level for name in ("", "sen2like", "rasterio")}
-    yield
-    for handler in list(root.handlers):
-        if type(handler).__module__ == "sen2like.logs":
-            root.removeHandler(handler)
-            handler.close()
-    for name, level in levels.items():
-        logging.getLogger(name).setLevel(level)
-    logging.captureWarnings(False)
+    with logging_restored():
+        yield
 
 
 LINE = re.compile(r"P-\d+ \| T-\d{5,} \| (?P<level>.{8}) \| (?P<module>.{20}) - (?P<message>.*)")

@@ -1,27 +1,19 @@
 """The command line with a fake run, and logging as it was before."""
 
-import logging
 import sys
 from types import ModuleType
 
 import pytest
 from command_line.fake_run import Runs
+from logging_state import logging_restored
 
 from sen2like.cli import main
 
 
 @pytest.fixture(autouse=True)
 def log_restored():
-    root = logging.getLogger()
-    levels = {name: logging.getLogger(name).level for name in ("", "sen2like", "rasterio")}
-    yield
-    for handler in list(root.handlers):
-        if type(handler).__module__ == "sen2like.logs":
-            root.removeHandler(handler)
-            handler.close()
-    for name, level in levels.items():
-        logging.getLogger(name).setLevel(level)
-    logging.captureWarnings(False)
+    with logging_restored():
+        yield
 
 
 @pytest.fixture

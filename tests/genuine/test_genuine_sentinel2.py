@@ -7,7 +7,6 @@ Expected values are read from the input by other means than ours, or follow from
 import contextlib
 import io
 import json
-import logging
 import re
 import zipfile
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
+from logging_state import logging_restored
 from pyproj import Transformer
 from pystac.validation.local_validator import get_local_schema_cache
 from scipy.ndimage import map_coordinates
@@ -135,27 +135,12 @@ def run(tmp_path_factory):
             folder = tmp_path_factory.mktemp(tile)
             configuration = folder / "c.ini"
             configuration.write_text(CONFIGURATION.format(archive=folder / "out"))
-            with _logging_restored(), contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+            with logging_restored(), contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
                 code = main(["product-mode", str(path), "--conf", str(configuration), "--wd", str(folder / "wd"), *words])
             done[(path, *words)] = Run(code, folder, tile)
         return done[(path, *words)]
 
     return once
-
-
-@contextlib.contextmanager
-def _logging_restored():
-    root = logging.getLogger()
-    handlers, levels = list(root.handlers), {name: logging.getLogger(name).level for name in ("", "sen2like", "rasterio")}
-    try:
-        yield
-    finally:
-        for handler in set(root.handlers) - set(handlers):
-            root.removeHandler(handler)
-            handler.close()
-        for name, level in levels.items():
-            logging.getLogger(name).setLevel(level)
-        logging.captureWarnings(False)
 
 
 @pytest.fixture(scope="module", params=PRODUCTS)

@@ -186,9 +186,6 @@ BAND = parity_compare.RasterResult(
 @pytest.mark.parametrize(
     ("change", "count"),
     [({}, 0), ({"within_1": 0.9987}, 1), ({"whole": 0.06}, 1),
-     ({"within_1": 0.9987, "method": "predict", "product": "LS8_OLIL2F_", "largest": 2}, 0),
-     ({"within_1": 0.9987, "method": "predict", "product": "LS8_OLIL2F_"}, 1),
-     ({"within_1": 0.9987, "method": "predict", "product": "LS8_OLIL2H_", "largest": 2}, 1),
      ({"missing": 1}, 1), ({"kind": "mask"}, 1), ({"kind": "mask", "largest": 0}, 0),
      ({"kind": "mask", "largest": 0, "zeros": 3}, 1), ({"kind": "preview"}, 1), ({"kind": "preview", "within_1": 1.0}, 0),
      ({"kind": "thermal", "largest": 30000}, 0)],
