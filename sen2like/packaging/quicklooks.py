@@ -1,7 +1,7 @@
 """Preview and quicklooks (spec 10 section 8), made from the DN that have just been encoded.
 
 `Previews` keeps a reduced copy of every band it needs, so nothing is read back. Reducing follows what GDAL's bilinear
-read of a file with overviews does: averages of whole blocks of pixels down to the coarsest overview that is not more than
+read of a file with overviews does: means of whole blocks of pixels, of the coarsest overview that is not more than
 `OVERSAMPLING` times coarser than the picture, then a triangle kernel as wide as the remaining ratio. Pixels without data
 (DN 0) take no part in either.
 """
@@ -53,9 +53,10 @@ _LEAST_WEIGHT = 1e-6
 
 
 def factors(resolution: float, pixels: Iterable[float]) -> list[int]:
-    """Blocks of pixels of `resolution` metres whose means `reduced_to` needs; each but the first is made of the one before."""
-    most = OVERSAMPLING * max(pixels, default=0) / resolution
-    return [factor for factor in OVERVIEWS.get(round(resolution), OVERVIEWS[10]) if factor <= most]
+    """Blocks of pixels of `resolution` metres whose means `reduced_to` needs."""
+    overviews = OVERVIEWS.get(round(resolution), OVERVIEWS[10])
+    coarsest = {_coarsest((1, *overviews), pixel / resolution) for pixel in pixels}
+    return sorted(coarsest - {1})
 
 
 def reduced(dn: np.ndarray, resolution: float, pixel: float) -> np.ndarray:
@@ -70,24 +71,26 @@ def reduced(dn: np.ndarray, resolution: float, pixel: float) -> np.ndarray:
 def reduced_to(
     dn: np.ndarray, resolution: float, pixels: Sequence[float], means: Mapping[int, np.ndarray] | None = None
 ) -> list[np.ndarray]:
-    """`reduced` to several pixel sizes; `means` of blocks of `dn` may hold the first of `factors`."""
+    """`reduced` to several pixel sizes; `means` of blocks of `dn` holds those of `factors`, if they are known."""
     if min(pixels) / resolution < 1 - 1e-9:
         raise ValueError(f"a picture of {min(pixels):g} m cannot be made from pixels of {resolution:g} m")
-    averages, last = {1: dn}, 1
-    for factor in factors(resolution, pixels):
-        known = (means or {}).get(factor) if last == 1 else None
-        averages[factor] = block_means(averages[last], (factor // last,))[factor // last] if known is None else known
-        last = factor
+    wanted = factors(resolution, pixels)
+    averages = {1: dn, **(means if means is not None else block_means(dn, wanted))}
     out = []
     for pixel in pixels:
         ratio = pixel / resolution
         rows, columns = shape = tuple(int(n / ratio + 1e-6) for n in dn.shape)
         if min(shape) < 1:
             raise ValueError(f"an image of {dn.shape} pixels of {resolution:g} m does not fill one pixel of {pixel:g} m")
-        factor = max(f for f in averages if f <= OVERSAMPLING * ratio)
+        factor = _coarsest((1, *wanted), ratio)
         finest, step = averages[factor], ratio / factor
         out.append(finest[:rows, :columns].copy() if abs(step - 1) < 1e-9 else _triangle(finest, step, (rows, columns)))
     return out
+
+
+def _coarsest(overviews: Iterable[int], ratio: float) -> int:
+    """The overview that a picture `ratio` times coarser than the image is made of."""
+    return max(factor for factor in overviews if factor <= OVERSAMPLING * ratio)
 
 
 def stretched(dn: np.ndarray, offset: float, high: float) -> np.ndarray:
@@ -183,7 +186,7 @@ class Previews:
 
     def factors(self, band: str, resolution: float, native: bool = False) -> list[int]:
         """Sizes of the blocks of pixels whose means :meth:`add` takes of a band."""
-        return factors(resolution, self._pixels(band, resolution, native).values())[:1]
+        return factors(resolution, self._pixels(band, resolution, native).values())
 
     def add(
         self,

@@ -14,6 +14,7 @@ from sen2like.grid import mgrs
 from sen2like.packaging import quicklooks
 from sen2like.packaging.names import ProductNames
 from sen2like.record import ProcessingRecord
+from sen2like.science.means import block_means
 
 
 def scene(size, block=4, seed=1):
@@ -27,9 +28,9 @@ def by_gdal(folder, dn, resolution, pixel, factors):
     shape = {"height": dn.shape[0], "width": dn.shape[1], "count": 1}
     with rasterio.open(path, "w", driver="GTiff", **shape, dtype="uint16", nodata=0) as out:
         out.write(dn, 1)
-    if factors:
+    for factor in factors:  # one by one: each is made of the image, as those of the product, and not of the one before
         with rasterio.open(path, "r+") as out:
-            out.build_overviews(factors, Resampling.average)
+            out.build_overviews([factor], Resampling.average)
     n = [int(side * resolution / pixel + 1e-6) for side in dn.shape]
     # what GDAL up to 3.8 takes: the coarsest overview of at most 1.2 times the pixel asked for
     level, used = max(((i, f) for i, f in enumerate(factors) if f <= 1.2 * pixel / resolution), default=(None, 1))
@@ -51,6 +52,22 @@ def test_reduced_is_what_gdal_reads(tmp_path, size, resolution, pixel, factors):
     expected = by_gdal(tmp_path, dn, resolution, pixel, factors)
     assert got.shape == expected.shape and ((got == 0) == (expected == 0)).all()
     assert np.abs(got.astype(int) - expected).max() <= 1
+
+
+@pytest.mark.parametrize("pixel", [30, 320])
+def test_means_that_are_at_hand_change_nothing(pixel):
+    dn = scene(1116)
+    dn[:200, :150] = 0
+    (expected,) = quicklooks.reduced_to(dn, 10, (pixel,))
+    means = block_means(dn, {2, *quicklooks.factors(10, (pixel,)), 100})
+    np.testing.assert_array_equal(quicklooks.reduced_to(dn, 10, (pixel,), means)[0], expected)
+
+
+def test_means_are_made_of_the_image_and_not_of_rounded_means():
+    """Means of 1000 and 1000.5, rounded in each of four steps, would end as 1001."""
+    dn = np.tile(np.array([[1000, 1001], [1001, 1000]], np.uint16), (540, 540))
+    dn[::4] -= 1  # mean of the whole 1000.25
+    assert set(np.unique(quicklooks.reduced(dn, 10, 360))) == {1000}
 
 
 def test_full_size_tiles_give_the_sizes_of_the_specification():
