@@ -2,6 +2,10 @@
 
 Bands are interpolated with the Catmull-Rom cubic, strip of rows by strip of rows, each strip being exactly the rows of
 the whole result; masks take the nearest pixel, which for a constant offset is a slice.
+
+The places of interpolation are float32 numbers, as in the reference software: index plus offset is rounded to
+2**-11 pixel beyond 4096 and 2**-10 beyond 8192, which moves one pixel of fifty by 1 DN. So the kernel is
+constant between powers of two, and an image is filtered in few rectangles.
 """
 
 from __future__ import annotations
@@ -9,6 +13,8 @@ from __future__ import annotations
 import math
 import threading
 import weakref
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import cv2
@@ -73,9 +79,7 @@ class Framing:
     def __init__(self, offset_y: float, offset_x: float, shape_out: tuple[int, int]):
         self.offset_y, self.offset_x = float(offset_y), float(offset_x)
         self.shape_out = (int(shape_out[0]), int(shape_out[1]))
-        self._top, self._left = math.floor(self.offset_y), math.floor(self.offset_x)
-        self._column_kernel = catmull_rom(self.offset_y - self._top)
-        self._row_kernel = catmull_rom(self.offset_x - self._left)
+        self._down, self._across = _runs(self.offset_y, self.shape_out[0]), _runs(self.offset_x, self.shape_out[1])
         self._limits: dict[int, tuple[weakref.ref, tuple[float, float]]] = {}
         self._lock = threading.Lock()
 
@@ -95,13 +99,13 @@ class Framing:
         """Output rows [start, stop), float32 (stop - start, columns), not rounded, of the whole input `source` (y, x)."""
         if self.is_copy(source):
             return source[start:stop].astype(np.float32)
+        out = np.empty((stop - start, self.shape_out[1]), np.float32)
         low, high = self.limits(source)
-        values, samples = self._interpolate(source, start, stop, 0, self.shape_out[1])
-        np.clip(values, low, high, out=values)
-        missing = _missing(samples)
-        if missing is not None:
-            values[missing] = 0
-        return values
+        for here, values, missing in self._interpolated(source, start, stop, 0, self.shape_out[1]):
+            part = np.clip(values, low, high, out=out[here])
+            if missing is not None:
+                part[missing] = 0
+        return out
 
     def whole(self, source: np.ndarray) -> np.ndarray:
         """All rows: float32 of `shape_out`."""
@@ -141,8 +145,7 @@ class Framing:
                     return True
         if self._has_zero(source, 0, min(TAPS, rows), 0, cols) or self._has_zero(source, max(rows - TAPS, 0), rows, 0, cols):
             return True
-        weights = np.outer(self._column_kernel, self._row_kernel)
-        positive, negative = float(weights[weights > 0].sum()), float(-weights[weights < 0].sum())
+        positive, negative = self._weight_sums()
         around = np.ones((3, 3), np.uint8)
         with np.errstate(invalid="ignore", over="ignore"):  # blocks without data are infinite
             lower_bound = positive * cv2.erode(low, around) - negative * cv2.dilate(high, around)
@@ -152,38 +155,97 @@ class Framing:
             columns = np.flatnonzero(doubtful[block_row])
             if columns.size == 0:
                 break
-            top = block_row * BLOCK - self._top
+            top, bottom = _reached(self._down, block_row * BLOCK, (block_row + 1) * BLOCK)
             for run in np.split(columns, np.flatnonzero(np.diff(columns) > 8) + 1):
-                left, right = run[0] * BLOCK - self._left, (run[-1] + 1) * BLOCK - self._left
-                if self._has_zero(source, max(top, 0), min(top + BLOCK, rows), max(left, 0), min(right, cols)):
+                left, right = _reached(self._across, run[0] * BLOCK, (run[-1] + 1) * BLOCK)
+                if self._has_zero(source, max(top, 0), min(bottom, rows), max(left, 0), min(right, cols)):
                     return True
         return False
 
+    def _weight_sums(self) -> tuple[float, float]:
+        """Bounds of the sums of the 16 weights: positive ones at least, negative ones at most (as a positive number)."""
+        least, most = [], []
+        for runs in (self._down, self._across):
+            positive = [float(run.kernel[run.kernel > 0].sum()) for run in runs]
+            negative = [float(-run.kernel[run.kernel < 0].sum()) for run in runs]
+            least.append((min(positive), min(negative)))
+            most.append((max(positive), max(negative)))
+        (p, n), (q, m) = least
+        (big_p, big_n), (big_q, big_m) = most
+        return p * q + n * m, big_p * big_m + big_n * big_q
+
     def _exceeds(self, shape: tuple[int, int]) -> bool:
         """Whether some output pixel has all its samples outside an input of that shape."""
-        for first, count, size in ((self._top, self.shape_out[0], shape[0]), (self._left, self.shape_out[1], shape[1])):
-            if first + TAPS - 2 < 0 or first + count - 2 >= size:
+        return any(
+            runs[0].move + TAPS - 2 < 0 or runs[-1].stop + runs[-1].move - 2 >= size
+            for runs, size in zip((self._down, self._across), shape, strict=True)
+        )
+
+    def _has_zero(self, source: np.ndarray, start: int, stop: int, left: int, right: int) -> bool:
+        for _, values, missing in self._interpolated(source, start, stop, left, right):
+            if missing is not None:
+                values = np.where(missing, np.float32(1), values)
+            if values.min() <= 0:
                 return True
         return False
 
-    def _has_zero(self, source: np.ndarray, start: int, stop: int, left: int, right: int) -> bool:
-        if stop <= start or right <= left:
-            return False
-        values, samples = self._interpolate(source, start, stop, left, right)
-        missing = _missing(samples)
-        if missing is not None:
-            values[missing] = 1
-        return bool(values.min() <= 0)
-
-    def _interpolate(
+    def _interpolated(
         self, source: np.ndarray, start: int, stop: int, left: int, right: int
-    ) -> tuple[np.ndarray, _Samples]:
-        """Unlimited result (stop - start, right - left), float32, and the input samples it was made of."""
-        samples = _Samples(source, self._top + start - 1, self._top + stop + 2, self._left + left - 1, self._left + right + 2)
-        filtered = cv2.sepFilter2D(
-            samples.values, cv2.CV_32F, self._row_kernel, self._column_kernel, anchor=(1, 1), borderType=cv2.BORDER_CONSTANT
-        )
-        return np.ascontiguousarray(filtered[1:-2, 1:-2]), samples
+    ) -> Iterator[tuple[tuple[slice, slice], np.ndarray, np.ndarray | None]]:
+        """Rectangles that make up rows [start, stop), columns [left, right) of the unlimited result.
+
+        Each with (where it is among these, values float32, which of them are missing (bool) or None).
+        """
+        for down in _within(self._down, start, stop):
+            for across in _within(self._across, left, right):
+                samples = _Samples(
+                    source, down.start + down.move - 1, down.stop + down.move + 2,
+                    across.start + across.move - 1, across.stop + across.move + 2,
+                )  # fmt: skip
+                filtered = cv2.sepFilter2D(
+                    samples.values, cv2.CV_32F, across.kernel, down.kernel, anchor=(1, 1), borderType=cv2.BORDER_CONSTANT
+                )
+                here = (slice(down.start - start, down.stop - start), slice(across.start - left, across.stop - left))
+                yield here, filtered[1:-2, 1:-2], _missing(samples)
+
+
+@dataclass(frozen=True)
+class _Run:
+    """Indices [start, stop) along an axis of the result that lie equally between input pixels.
+
+    Output index i is interpolated with `kernel` from the input pixels i + move - 1 ... i + move + 2.
+    """
+
+    start: int
+    stop: int
+    move: int
+    kernel: np.ndarray
+
+
+def _runs(offset: float, count: int) -> list[_Run]:
+    """Output indices 0 ... count - 1 by their places, index + offset as float32 numbers (spec 05 section 6.2)."""
+    index = np.arange(count)
+    place = index.astype(np.float32) + np.float32(offset)
+    before = np.floor(place)
+    t, move = place - before, before.astype(np.int64) - index
+    first = np.flatnonzero(np.r_[True, (np.diff(t) != 0) | (np.diff(move) != 0)])
+    return [
+        _Run(int(start), int(stop), int(move[start]), catmull_rom(float(t[start])))
+        for start, stop in zip(first, np.r_[first[1:], count], strict=True)
+    ]
+
+
+def _within(runs: list[_Run], start: int, stop: int) -> Iterator[_Run]:
+    """The parts of the runs in [start, stop)."""
+    for run in runs:
+        if run.start < stop and run.stop > start:
+            yield replace(run, start=max(run.start, start), stop=min(run.stop, stop))
+
+
+def _reached(runs: list[_Run], first: int, last: int) -> tuple[int, int]:
+    """Output indices [start, stop) whose place is between the input pixels `first` and `last`."""
+    moves = [run.move for run in runs]
+    return first - max(moves), last - min(moves)
 
 
 def catmull_rom(t: float) -> np.ndarray:

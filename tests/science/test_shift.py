@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from odc.geo.geobox import GeoBox
 
+from sen2like.science import shift
 from sen2like.science.shift import Framing, catmull_rom, nearest, offsets
 
 TILE = GeoBox((6, 6), Affine(30, 0, 600000, 0, -30, 4900020), "EPSG:32631")
@@ -152,6 +153,43 @@ def test_clipping_follows_the_rule_for_frames_of_about_the_image(offset_y, offse
         dn[rng.random(dn.shape) < 0.02] = 0
     framing = Framing(offset_y, offset_x, (44, 69))
     np.testing.assert_allclose(framing.whole(dn), literal(dn, offset_y, offset_x, (44, 69)), atol=0.02)
+
+
+def cubic_at(source, rows, columns):
+    """The Catmull-Rom cubic at given places (float64), all 16 samples inside."""
+    ny, nx = np.floor(rows).astype(int), np.floor(columns).astype(int)
+    wy, wx = _weights(rows - ny), _weights(columns - nx)
+    samples = [source[ny + j - 1].astype(float) for j in range(4)]
+    blended = sum(wy[j][:, None] * samples[j] for j in range(4))
+    return sum(wx[i] * blended[:, nx + i - 1] for i in range(4))
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_places_are_float32_numbers(turned):
+    """Spec 05 section 6.2. Beyond pixel 8192 they lie 2**-10 apart, which moves these values by up to 2 DN."""
+    long, short, offsets_yx = 9000, 40, (1.30271, 2.15547)
+    dn = np.random.default_rng(8).integers(1, 12000, (short, long)).astype(np.uint16)
+    n = (np.arange(short - 8), np.arange(long - 8))
+    places = [(i.astype(np.float32) + np.float32(o)).astype(float) for i, o in zip(n, offsets_yx, strict=True)]
+    expected = np.clip(cubic_at(dn, *places), 0, dn.max())  # 0: the cubic undershoots
+    exact = np.clip(cubic_at(dn, n[0] + offsets_yx[0], n[1] + offsets_yx[1]), 0, dn.max())
+    framing, source = Framing(*offsets_yx, expected.shape), dn
+    if turned:
+        framing, source = Framing(*offsets_yx[::-1], expected.shape[::-1]), np.ascontiguousarray(dn.T)
+    found = framing.whole(source).T if turned else framing.whole(source)
+    np.testing.assert_allclose(found, expected, atol=0.01)
+    assert np.abs(exact - expected)[:, :256].max() < 0.2 and np.abs(exact - expected)[:, 8192:].max() > 1
+
+
+@given(st.floats(-20000, 20000), st.integers(1, 12000))
+def test_every_place_is_the_float32_sum(offset, count):
+    runs = shift._runs(offset, count)
+    assert [run.start for run in runs] == [0, *(run.stop for run in runs[:-1])] and runs[-1].stop == count
+    for run in (runs[0], runs[len(runs) // 2], runs[-1]):
+        for index in {run.start, run.stop - 1}:
+            place = np.float32(index) + np.float32(offset)
+            assert index + run.move == np.floor(place)
+            np.testing.assert_array_equal(run.kernel, catmull_rom(float(place - np.floor(place))))
 
 
 def test_strips_are_the_rows_of_the_whole_from_any_thread():
