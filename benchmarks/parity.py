@@ -3,6 +3,7 @@
     python -m benchmarks.parity --work DIR                    # makes the inputs and processes them: 45 minutes, 15 GB of disk
     python -m benchmarks.parity --inputs DIR --work DIR       # inputs are at hand
     python -m benchmarks.parity --archive DIR --predict DIR   # so are the products of both methods
+    ... --displacements reference                             # images moved by what the reference found
     ... --write                                               # puts the tables into docs/parity.md
 
 The command ends with code 1 when something differs that is not explained. `parity_compare` says what is compared.
@@ -15,21 +16,29 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from unittest.mock import patch
 
 from rich.console import Console
 
 from benchmarks.accuracy import ROOT, TILE  # also makes the simulator importable
 from benchmarks.parity_compare import DocumentResult, RasterResult, compare_documents, compare_rasters, reason_of
-from benchmarks.parity_data import TABLES, available, expected, products
+from benchmarks.parity_data import SHIFTS, TABLES, available, expected, products
+from sen2like.blocks.geometry import S2L_GeometryKLT
 from sen2like.config import load
 from sen2like.events import ProductFinished
 from sen2like.orchestrator import run
+from sen2like.products.model import Product
+from sen2like.record import Shift
 from sen2like.request import Request
 
 DOCUMENT = ROOT / "docs" / "parity.md"
-BEGIN, END = "<!-- tables: begin -->", "<!-- tables: end -->"
+OURS, REFERENCE = "ours", "reference"
+"""Displacements that images are moved by: found here, or by the reference."""
+PLACES = {OURS: "tables", REFERENCE: "alike"}
+"""Where in the document results go: between comments of that name."""
 ORDER = ("Sentinel2/*/S2A*_20210602T*", "Sentinel2/*/S2B*_20210612T*", "Sentinel2/*/S2A*_20210622T*",
          "Landsat8/*/*/LC08*", "Landsat9/*/*/LC09*")  # fmt: skip
 """Inputs in the order in which the reference took them."""
@@ -83,6 +92,19 @@ def process_one(product: Path, inputs: Path, archive: Path, work: Path, method: 
             raise RuntimeError(f"{event.product} {event.status}: {event.reason}")
 
 
+@contextmanager
+def displaced_as_the_reference() -> Iterator[None]:
+    """Images are matched and then moved by what the reference found, so that what differs does not come from matching."""
+    measured = S2L_GeometryKLT._measured
+
+    def given(self: S2L_GeometryKLT, job: object, product: Product, masks: object) -> object:
+        dx, dy = SHIFTS[f"{product.sensor_name}_{product.acquisition:%Y%m%d}"]
+        return dataclasses.replace(measured(self, job, product, masks), shift=Shift(dx, dy), refusal="")
+
+    with patch.object(S2L_GeometryKLT, "_measured", given):
+        yield
+
+
 def compare(archives: dict[str, Path], log: Console) -> tuple[list[RasterResult], list[DocumentResult]]:
     """Everything in the archives (by method) that the tables know."""
     rasters: list[RasterResult] = []
@@ -106,6 +128,24 @@ def tables(rasters: list[RasterResult], documents: list[DocumentResult]) -> str:
     parts += ["\n### Displacement, names, quality report\n", _document_table(documents)]
     parts += ["\n### Values of the quality report that differ\n", _quality_table(documents)]
     return "\n".join(parts)
+
+
+def summary(rasters: list[RasterResult]) -> str:
+    """A line per product: its bands together."""
+    by_product: dict[str, list[RasterResult]] = {}
+    for r in rasters:
+        if r.kind == "band":
+            by_product.setdefault(_short(r.method, r.product), []).append(r)
+
+    def row(product: str, bands: list[RasterResult]) -> list[str]:
+        least = [f"{100 * min(getattr(r, name) for r in bands):.2f}" for name in ("within_1", "equal")]
+        mean = sum(r.equal for r in bands) / len(bands)
+        return [product, str(len(bands)), *least, f"{100 * mean:.2f}", str(max(r.largest for r in bands))]
+
+    return _rows(
+        "product | bands | within 1 DN, % (least) | equal, % (least) | equal, % (mean) | largest",
+        (row(product, bands) for product, bands in by_product.items()),
+    )
 
 
 def _short(method: str, product: str) -> str:
@@ -166,13 +206,14 @@ def _quality_table(documents: list[DocumentResult]) -> str:
     return _rows("value | example: reference / here | products | reason", rows)
 
 
-def write(text: str, document: Path = DOCUMENT) -> None:
-    """Put the tables into the document. `ValueError`: it has no place for them."""
+def write(text: str, place: str, document: Path = DOCUMENT) -> None:
+    """Put text between the comments of that name in the document. `ValueError`: it has no place for it."""
+    begin, end = f"<!-- {place}: begin -->", f"<!-- {place}: end -->"
     old = document.read_text()
-    if old.count(BEGIN) != 1 or old.count(END) != 1:
-        raise ValueError(f"{document} needs the lines {BEGIN} and {END} once each: the tables go between them")
-    head, tail = old.split(BEGIN)[0], old.split(END)[1]
-    document.write_text(f"{head}{BEGIN}\n\n{text}\n{END}{tail}")
+    if old.count(begin) != 1 or old.count(end) != 1:
+        raise ValueError(f"{document} needs the lines {begin} and {end} once each: the tables go between them")
+    head, tail = old.split(begin)[0], old.split(end)[1]
+    document.write_text(f"{head}{begin}\n\n{text}\n{end}{tail}")
 
 
 def main() -> int:
@@ -181,6 +222,9 @@ def main() -> int:
     parser.add_argument("--inputs", type=Path, help="root of the scenario 'standard' at true size")
     parser.add_argument("--archive", type=Path, help="archive_dir with the products of composite: nothing is processed")
     parser.add_argument("--predict", type=Path, help="archive_dir with Landsat 8 made with predict")
+    parser.add_argument(
+        "--displacements", choices=(OURS, REFERENCE), default=OURS, help="what images are, or were, moved by (default: ours)"
+    )
     parser.add_argument("--json", type=Path, help="where the results go, too")
     parser.add_argument("--write", action="store_true", help="put the tables into docs/parity.md")
     args = parser.parse_args()
@@ -194,7 +238,9 @@ def main() -> int:
         archives = {"composite": args.archive, "predict": args.predict}
     else:
         make_inputs(inputs)
-        composite, predict = process(inputs, args.work)
+        alike = args.displacements == REFERENCE
+        with displaced_as_the_reference() if alike else nullcontext():
+            composite, predict = process(inputs, args.work / "alike" if alike else args.work)
         archives = {"composite": composite, "predict": predict}
     rasters, documents = compare(archives, console)
     if args.json:
@@ -204,7 +250,8 @@ def main() -> int:
         }
         args.json.write_text(json.dumps(plain, indent=1))
     if args.write:
-        write(tables(rasters, documents))
+        text = tables(rasters, documents) if args.displacements == OURS else summary(rasters)
+        write(text, PLACES[args.displacements])
     bad = [(r.product, failure) for r in rasters for failure in r.failures()]
     bad += [(d.product, failure) for d in documents for failure in d.failures()]
     for product, failure in bad:

@@ -161,7 +161,7 @@ LISTED_FILES = (
 LISTED_QUALITY = (
     Listed("File_Version|Creator_Version|Creation_Date|version", "version of the software and time of production"),
     Listed("AOT_RETRIEVAL_METHOD|OZONE_SOURCE", "the reference leaves NONE; ours name the source"),
-    Listed("NB_OF_POINTS|MEAN_X|MEAN_Y", "of 10,000 points one is found more or less; pixels and OpenCV (4.10) differ a little"),
+    Listed("NB_OF_POINTS|MEAN_X|MEAN_Y", "of 10,000 points a few more or less: tracking depends on the last digit"),
     Listed("PREDICTED_PIXELS_STATISTICS|OVERALL_STATISTICS", "the reference leaves TBW; ours hold the figures of the fusion"),
 )
 """Texts of the quality report that may differ."""

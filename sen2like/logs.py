@@ -76,10 +76,14 @@ def line_format(date: bool = True) -> logging.Formatter:
 
 
 class AppendHandler(logging.Handler):
-    """Appends lines to a file that other processes append to as well."""
+    """Appends lines to a file that other processes append to as well.
+
+    A file that takes no more (disk full) is told of once, on standard error: lines may fit again later.
+    """
 
     def __init__(self, path: Path):
         super().__init__()
+        self._path, self._told = path, False
         self._fd: int | None = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -87,6 +91,10 @@ class AppendHandler(logging.Handler):
             return
         try:
             os.write(self._fd, f"{self.format(record)}\n".encode("utf-8", "backslashreplace"))
+        except OSError as e:
+            if not self._told:
+                self._told = True
+                print(f"sen2like: cannot write the log {self._path}: {e.strerror}; lines are missing there", file=sys.stderr)
         except Exception:
             self.handleError(record)
 

@@ -57,6 +57,17 @@ def test_the_same_line_goes_to_stderr(tmp_path, capsys):
     assert capsys.readouterr().err == (tmp_path / "x.log").read_text()
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+def test_a_full_disk_is_told_of_once(tmp_path, capsys):
+    (tmp_path / "x.log").symlink_to("/dev/full")
+    logs.configure(logs.LogSetup(tmp_path / "x.log"))
+    for text in ("first", "second"):
+        logging.getLogger("sen2like").info(text)
+    err = capsys.readouterr().err
+    assert err.count(f"cannot write the log {tmp_path / 'x.log'}: No space left on device") == 1
+    assert "first" in err and "second" in err and "Traceback" not in err and "Logging error" not in err
+
+
 def test_a_second_run_appends(tmp_path):
     for _ in range(2):
         logs.configure(logs.LogSetup(tmp_path / "wd" / "x.log"))

@@ -147,8 +147,6 @@ class S2L_GeometryKLT(S2L_Process):
         dn = image.data if isinstance(image, Image) else image.computed(job.pool).data
         mask = frame_mask(masks.valid, job.tile.geobox(masks.valid.resolution), 0, 0)
         matches = klt.match(features, dn, mask.data, source.resolution, pool=job.pool)
-        if not job.partners or product is job.partners[-1].product:
-            features.forget_pixels()  # the check after correction needs the points only
         record_matches(job, matches, product.bands[band].path)
         if product is job.product:
             (job.workdir / "KLT.csv").write_text(matches.csv())

@@ -15,7 +15,7 @@ from affine import Affine
 from odc.geo.geobox import GeoBox
 
 from benchmarks import parity_compare, parity_data
-from benchmarks.parity import BEGIN, END, TILE, process_one, write
+from benchmarks.parity import DOCUMENT, OURS, PLACES, REFERENCE, TILE, displaced_as_the_reference, process_one, summary, write
 from benchmarks.parity_data import SHIFTS, identity, lasting
 from sen2like.blocks.geometry import framed_masks
 from sen2like.grid import mgrs
@@ -194,11 +194,34 @@ def test_rasters_fail_for_what_they_are(change, count):
     assert len(replace(BAND, **change).failures()) == count
 
 
-def test_tables_go_between_their_marks(tmp_path):
+@pytest.mark.parametrize("displacements", [OURS, REFERENCE])
+def test_tables_go_between_their_marks(tmp_path, displacements):
     document = tmp_path / "parity.md"
-    document.write_text(f"above\n{BEGIN}\nold\n{END}\nbelow\n")
-    write("new", document)
-    assert document.read_text() == f"above\n{BEGIN}\n\nnew\n{END}\nbelow\n"
+    begin, end = (f"<!-- {PLACES[displacements]}: {which} -->" for which in ("begin", "end"))
+    document.write_text(f"above\n{begin}\nold\n{end}\nbelow\n")
+    write("new", PLACES[displacements], document)
+    assert document.read_text() == f"above\n{begin}\n\nnew\n{end}\nbelow\n"
     document.write_text("no marks")
     with pytest.raises(ValueError, match="needs the lines"):
-        write("new", document)
+        write("new", PLACES[displacements], document)
+
+
+def test_the_document_has_a_place_for_both_tables():
+    assert all(f"<!-- {place}: {which} -->" in DOCUMENT.read_text() for place in PLACES.values() for which in ("begin", "end"))
+
+
+def test_bands_of_a_product_are_summed_up():
+    product = "S2A_MSIL2H_20210602T104155_R008_T31TFJ"
+    bands = [replace(BAND, product=product, equal=equal, largest=largest) for equal, largest in ((0.98, 3), (0.99, 1))]
+    mask = replace(BAND, product=product, kind="mask", equal=0.5)
+    assert summary([*bands, mask]).splitlines()[-1] == "| S2A 0602 L2H | 2 | 99.93 | 98.00 | 98.50 | 3 |"
+
+
+def test_images_can_be_moved_by_what_the_reference_found(simulate_scenario, tmp_path):
+    inputs = simulate_scenario("standard", coarse=COARSE)
+    (product,) = inputs.glob("Sentinel2/31TFJ/S2B*_20210612T*")
+    with displaced_as_the_reference():
+        process_one(product, inputs, tmp_path / "archive", tmp_path, "composite", doFusion=False)
+    for made in parity_data.products(tmp_path / "archive" / TILE).values():
+        geometry = parity_compare.lineage(made)["Geometry"]
+        assert (geometry["dx"], geometry["dy"]) == SHIFTS["S2B_20210612"]
